@@ -1,0 +1,1 @@
+//! A two-level cache with tags and no stale reads.

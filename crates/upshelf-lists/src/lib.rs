@@ -1,0 +1,1 @@
+//! Markdown lists and bookmark files in and out, without loss.

@@ -1,0 +1,1 @@
+//! Background jobs, each committed with its cause.

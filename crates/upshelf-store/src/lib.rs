@@ -1,0 +1,1 @@
+//! SQLite and PostgreSQL: the source of truth.

@@ -1,0 +1,1 @@
+//! Live counts and top lists.

@@ -1,0 +1,1 @@
+//! What tests need: real servers, a hand-set clock, the contract macro.

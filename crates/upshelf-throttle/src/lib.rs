@@ -1,0 +1,1 @@
+//! Rate limits: GCRA, several policies at once, all or nothing.

@@ -1,0 +1,1 @@
+//! The five queues' jobs, and the clock that starts them.
