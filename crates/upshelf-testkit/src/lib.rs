@@ -1,1 +1,41 @@
-//! What tests need: real servers, a hand-set clock, the contract macro.
+//! What the tests of Upshelf need: the [`contract!`] macro, real servers, programs, and a hand-set clock.
+//!
+//! A service has several parts (in this process, shared, degraded …) and one promise. [`contract!`] writes each
+//! test once and runs it on every part, so that no part drifts:
+//!
+//! ```
+//! # use upshelf_testkit::contract;
+//! contract! {
+//!     parts {
+//!         empty => Vec::<u8>::new(),
+//!         roomy => Vec::<u8>::with_capacity(64),
+//!     }
+//!
+//!     async fn what_is_pushed_comes_back(shelf: Vec<u8>) {
+//!         let mut shelf = shelf;
+//!         shelf.push(7);
+//!         assert_eq!(shelf.pop(), Some(7));
+//!     }
+//! }
+//! # fn main() {}
+//! ```
+//!
+//! [`Postgres::shared`] is one real server per test process, and each test has a database of its own in it. It goes
+//! away with the process, however that ends. With `UPSHELF_TEST_POSTGRES_URL` set, that server is used instead.
+//! A missing server is a failure that says how to install it, never a skip.
+//!
+//! Nothing here sleeps: a test waits for an event with a deadline ([`wait_until`], [`Program::wait_for`]), sets the
+//! [`HandClock`], or lets `tokio` own the time (`paused` contracts).
+
+mod clock;
+mod contract;
+mod patience;
+mod places;
+mod postgres;
+mod program;
+
+pub use clock::HandClock;
+pub use patience::{Patience, wait_until};
+pub use places::{free_port, temp_dir};
+pub use postgres::{Database, Postgres};
+pub use program::Program;
