@@ -1,0 +1,383 @@
+use std::sync::{Arc, RwLock};
+
+use aws_lc_rs::rand;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jiff::{SignedDuration, Timestamp};
+use secrecy::SecretString;
+use serde_json::Value;
+use uuid::{Builder, Uuid};
+
+use crate::access::{self, Claims, Identity, LEEWAY, Verified, Verifier};
+use crate::error::Error;
+use crate::keys::Ring;
+use crate::local::{Local, Standing};
+use crate::refresh::RefreshToken;
+use crate::settings::Settings;
+use crate::vault::{Device, Ending, Reason, Rotation, RotationAttempt, Session, Target, Vault};
+
+/// How old a process's view of the key ring may be when it signs.
+const RING_TTL: SignedDuration = SignedDuration::from_secs(60);
+/// How often a token with an unknown key may make us look for a newer ring.
+const RING_RETRY: SignedDuration = SignedDuration::from_secs(5);
+
+/// Everybody's sessions: starts, checks, refreshes and ends them.
+///
+/// It is meant to be shared (`Arc`); the time is always an argument.
+pub struct Sessions<V> {
+    vault: V,
+    local: Local,
+    ring: RwLock<Arc<Ring>>,
+    verifier: Verifier,
+    settings: Settings,
+}
+
+/// What a client gets when it signs in or refreshes.
+#[derive(Clone, Debug)]
+pub struct Tokens {
+    /// Whose they are.
+    pub member_id: Uuid,
+    /// The session they belong to.
+    pub session_id: Uuid,
+    /// A JWT to send with each request.
+    pub access_token: SecretString,
+    /// The opaque token that buys the next pair, once.
+    pub refresh_token: SecretString,
+    /// When the access token ends.
+    pub access_expires_at: Timestamp,
+    /// When the session ends, however often it is refreshed.
+    pub refresh_expires_at: Timestamp,
+}
+
+/// A session as its member sees it in the list of devices.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OpenSession {
+    /// Its id, to end it.
+    pub session_id: Uuid,
+    /// Where it was last refreshed from.
+    pub device: Device,
+    /// When it was started.
+    pub created_at: Timestamp,
+    /// When it was last used, to within [`Settings::touch_every`].
+    pub last_seen_at: Timestamp,
+    /// When it ends at the latest.
+    pub expires_at: Timestamp,
+}
+
+impl<V: Vault> Sessions<V> {
+    /// Opens the sessions of a vault; the first to open it makes the signing keys.
+    pub async fn open(vault: V, settings: Settings, now: Timestamp) -> Result<Self, Error> {
+        let ring = load_ring(&vault, now).await?;
+        Ok(Self {
+            local: Local::new(settings.remembered, settings.trust_ttl),
+            verifier: Verifier::new(&settings.issuer, &settings.audience),
+            ring: RwLock::new(Arc::new(ring)),
+            vault,
+            settings,
+        })
+    }
+
+    /// Starts a session for a member who has just proved who they are.
+    pub async fn start(&self, member_id: Uuid, device: &Device, now: Timestamp) -> Result<Tokens, Error> {
+        let ring = self.ring(now, RING_TTL).await?;
+        let session_id = Builder::from_random_bytes(random()?).into_uuid();
+        let refresh = RefreshToken::random(session_id).map_err(Error::keys)?;
+        let session = Session {
+            id: session_id,
+            member_id,
+            created_at: now,
+            auth_time: now,
+            last_seen_at: now,
+            expires_at: now + self.settings.refresh_ttl,
+            idle_until: now + self.settings.idle_ttl,
+            device: device.clone(),
+            current_hash: refresh.hash(),
+            previous: None,
+            revoked: None,
+        };
+        self.vault.insert(&session).await.map_err(Error::vault)?;
+        self.tokens(&session, &refresh, &ring, now)
+    }
+
+    /// Checks an access token and that its session is open, asking the vault at most every
+    /// [`Settings::trust_ttl`]. A revocation made through this value is seen at once.
+    pub async fn check(&self, access_token: &str, now: Timestamp) -> Result<Identity, Error> {
+        let token = self.verify(access_token, now).await?;
+        let standing = match self.local.recall(token.session_id, now) {
+            Some(standing) => standing,
+            None => self.ask(token.session_id, now).await?,
+        };
+        identify(&token, standing, now)
+    }
+
+    /// Checks as [`check`](Self::check) does, but always asks the vault: for acts that must not be five seconds late.
+    pub async fn check_strictly(&self, access_token: &str, now: Timestamp) -> Result<Identity, Error> {
+        let token = self.verify(access_token, now).await?;
+        identify(&token, self.ask(token.session_id, now).await?, now)
+    }
+
+    /// Exchanges a refresh token for the next pair.
+    ///
+    /// Who presents the replaced token again within [`Settings::reuse_grace`] gets the same successor; a token that
+    /// is neither current nor just replaced ends the session with [`Error::Reused`].
+    pub async fn refresh(
+        &self,
+        refresh_token: &str,
+        device: &Device,
+        now: Timestamp,
+    ) -> Result<Tokens, Error> {
+        let presented = RefreshToken::parse(refresh_token).ok_or(Error::Invalid)?;
+        let ring = self.ring(now, RING_TTL).await?;
+        let successor = RefreshToken::random(presented.session_id).map_err(Error::keys)?;
+        let attempt = RotationAttempt {
+            session_id: presented.session_id,
+            presented_hash: presented.hash(),
+            successor_hash: successor.hash(),
+            sealed_successor: presented.seal(&successor).map_err(Error::keys)?,
+            device: device.clone(),
+            now,
+            idle_until: now + self.settings.idle_ttl,
+        };
+        match self.vault.rotate(&attempt).await.map_err(Error::vault)? {
+            Rotation::Done(session) => self.tokens(&session, &successor, &ring, now),
+            Rotation::Refused(None) => Err(Error::Invalid),
+            Rotation::Refused(Some(session)) => {
+                let successor = self.successor_again(&session, &presented, &attempt, now).await?;
+                self.tokens(&session, &successor, &ring, now)
+            }
+        }
+    }
+
+    /// Ends a session at its own wish, and says whether it was still open.
+    pub async fn logout(&self, session_id: Uuid, now: Timestamp) -> Result<bool, Error> {
+        Ok(!self.end(Target::Session(session_id), Reason::Logout, now).await?.is_empty())
+    }
+
+    /// Ends all sessions of a member, but for one if given, and returns those that it ended.
+    pub async fn logout_all(
+        &self,
+        member_id: Uuid,
+        except: Option<Uuid>,
+        reason: Reason,
+        now: Timestamp,
+    ) -> Result<Vec<Uuid>, Error> {
+        self.end(Target::Member { member_id, except }, reason, now).await
+    }
+
+    /// Ends one of a member's own sessions from another device; `false` when the member has no such open session.
+    pub async fn revoke(&self, member_id: Uuid, session_id: Uuid, now: Timestamp) -> Result<bool, Error> {
+        let ended = self.end(Target::SessionOf { session_id, member_id }, Reason::Device, now).await?;
+        Ok(!ended.is_empty())
+    }
+
+    /// Lists the open sessions of a member, last used first.
+    pub async fn list(&self, member_id: Uuid, now: Timestamp) -> Result<Vec<OpenSession>, Error> {
+        let open = self.vault.list(member_id, now).await.map_err(Error::vault)?;
+        Ok(open
+            .into_iter()
+            .map(|session| OpenSession {
+                session_id: session.id,
+                device: session.device,
+                created_at: session.created_at,
+                last_seen_at: session.last_seen_at,
+                expires_at: session.expires_at,
+            })
+            .collect())
+    }
+
+    /// Forgets what this process believes about a session: for news of a revocation that another process made.
+    pub fn forget(&self, session_id: Uuid) {
+        self.local.forget(session_id);
+    }
+
+    /// Deletes sessions that ended before `before`, and returns how many: for the cleanup job.
+    pub async fn purge(&self, before: Timestamp) -> Result<u64, Error> {
+        self.vault.purge(before).await.map_err(Error::vault)
+    }
+
+    /// Gives the public keys that tokens may be signed with, as a JWK set.
+    pub async fn jwks(&self, now: Timestamp) -> Result<Value, Error> {
+        Ok(self.ring(now, RING_TTL).await?.jwks(now))
+    }
+
+    /// Lets the next key sign from now on. Tokens of the key before stay valid until they would have ended anyway.
+    pub async fn rotate_keys(&self, now: Timestamp) -> Result<(), Error> {
+        let current = self.ring(now, SignedDuration::ZERO).await?;
+        self.follow(&current, now).await
+    }
+
+    /// Rotates the keys if the active one has signed for [`Settings::key_life`], and says whether it was due: for a
+    /// periodic job.
+    pub async fn rotate_keys_if_due(&self, now: Timestamp) -> Result<bool, Error> {
+        let current = self.ring(now, SignedDuration::ZERO).await?;
+        let is_due = current.is_due(now, self.settings.key_life);
+        if is_due {
+            self.follow(&current, now).await?;
+        }
+        Ok(is_due)
+    }
+
+    async fn follow(&self, current: &Ring, now: Timestamp) -> Result<(), Error> {
+        // A process may sign with the old key for RING_TTL after this, and its clock may be off by LEEWAY.
+        let overlap = self.settings.access_ttl + RING_TTL + LEEWAY;
+        // When another process was quicker, its ring is as new as ours would have been.
+        self.vault.store_keys(&current.rotated(now, overlap)?).await.map_err(Error::vault)?;
+        self.ring(now, SignedDuration::ZERO).await?;
+        Ok(())
+    }
+
+    async fn verify(&self, token: &str, now: Timestamp) -> Result<Verified, Error> {
+        let mut ring = self.known_ring();
+        let digest = Local::digest(token);
+        if let Some(verified) = self.local.verified(&digest, ring.version) {
+            verified.check_times(now)?;
+            return Ok(verified);
+        }
+        let kid = access::key_id(token)?;
+        if ring.find(&kid, now).is_none() {
+            ring = self.ring(now, RING_RETRY).await?;
+        }
+        let verified = self.verifier.verify(token, &kid, &ring, now)?;
+        verified.check_times(now)?;
+        self.local.remember_verified(digest, verified, ring.version);
+        Ok(verified)
+    }
+
+    /// Asks the vault about a session, and tells it now and then that the session is in use.
+    async fn ask(&self, session_id: Uuid, now: Timestamp) -> Result<Standing, Error> {
+        let mark = self.local.mark(session_id);
+        let session = self.vault.find(session_id).await.map_err(Error::vault)?;
+        let standing = Standing::from(session.as_ref());
+        self.local.remember(session_id, standing, now, mark);
+        let is_open = |session: &Session| session.revoked.is_none() && now < session.idle_until;
+        let unseen_for = |session: &Session| now.duration_since(session.last_seen_at);
+        if session
+            .is_some_and(|session| is_open(&session) && unseen_for(&session) >= self.settings.touch_every)
+        {
+            let idle_until = now + self.settings.idle_ttl;
+            if let Err(error) = self.vault.touch(session_id, now, idle_until).await {
+                // The request itself is fine; the next one tries again.
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "could not note the use of a session"
+                );
+            }
+        }
+        Ok(standing)
+    }
+
+    /// Decides about a refresh token that is not the current one.
+    async fn successor_again(
+        &self,
+        session: &Session,
+        presented: &RefreshToken,
+        attempt: &RotationAttempt,
+        now: Timestamp,
+    ) -> Result<RefreshToken, Error> {
+        if session.revoked.is_some() {
+            return Err(Error::Revoked);
+        }
+        if now >= session.expires_at || now >= session.idle_until {
+            return Err(Error::Expired);
+        }
+        let just_replaced = session.previous.as_ref().filter(|previous| {
+            previous.hash == attempt.presented_hash
+                && now.duration_since(previous.rotated_at) <= self.settings.reuse_grace
+        });
+        if let Some(previous) = just_replaced
+            && let Some(successor) = presented.unseal(&previous.sealed_successor)
+        {
+            return Ok(successor);
+        }
+        let ended = self.end(Target::Session(session.id), Reason::Reuse, now).await?;
+        Err(match ended.is_empty() {
+            true => Error::Revoked,
+            false => Error::Reused { member_id: session.member_id, session_id: session.id },
+        })
+    }
+
+    /// Ends sessions: first in the vault, then in this process.
+    async fn end(&self, target: Target, reason: Reason, now: Timestamp) -> Result<Vec<Uuid>, Error> {
+        let ended = self.vault.revoke(target, Ending { at: now, reason }).await.map_err(Error::vault)?;
+        ended.iter().for_each(|session_id| self.local.forget(*session_id));
+        Ok(ended)
+    }
+
+    fn tokens(
+        &self,
+        session: &Session,
+        refresh: &RefreshToken,
+        ring: &Ring,
+        now: Timestamp,
+    ) -> Result<Tokens, Error> {
+        let exp = (now + self.settings.access_ttl).min(session.expires_at).as_second();
+        let claims = Claims {
+            iss: self.settings.issuer.clone(),
+            aud: self.settings.audience.clone(),
+            member_id: session.member_id,
+            session_id: session.id,
+            jti: URL_SAFE_NO_PAD.encode(random()?),
+            iat: now.as_second(),
+            exp,
+            auth_time: session.auth_time.as_second(),
+        };
+        Ok(Tokens {
+            member_id: session.member_id,
+            session_id: session.id,
+            access_token: access::sign(ring.active(), &claims)?,
+            refresh_token: refresh.text(),
+            access_expires_at: Timestamp::from_second(exp).expect("it was a time a moment ago"),
+            refresh_expires_at: session.expires_at,
+        })
+    }
+
+    fn known_ring(&self) -> Arc<Ring> {
+        self.ring.read().expect("no code panics while it holds this lock").clone()
+    }
+
+    /// Gives the key ring, read again if it was read `age` ago or longer.
+    async fn ring(&self, now: Timestamp, age: SignedDuration) -> Result<Arc<Ring>, Error> {
+        let known = self.known_ring();
+        if now.duration_since(known.loaded_at).abs() < age {
+            return Ok(known);
+        }
+        let loaded = Arc::new(load_ring(&self.vault, now).await?);
+        let mut ring = self.ring.write().expect("no code panics while it holds this lock");
+        if loaded.version >= ring.version {
+            *ring = loaded;
+        }
+        Ok(ring.clone())
+    }
+}
+
+async fn load_ring<V: Vault>(vault: &V, now: Timestamp) -> Result<Ring, Error> {
+    if let Some(stored) = vault.load_keys().await.map_err(Error::vault)? {
+        return Ring::read(&stored, now);
+    }
+    let first = Ring::first(now)?;
+    if vault.store_keys(&first).await.map_err(Error::vault)? {
+        return Ring::read(&first, now);
+    }
+    let stored = vault.load_keys().await.map_err(Error::vault)?;
+    Ring::read(&stored.ok_or_else(|| Error::keys("the vault refuses a key ring and has none"))?, now)
+}
+
+fn identify(token: &Verified, standing: Standing, now: Timestamp) -> Result<Identity, Error> {
+    match standing {
+        Standing::Unknown => Err(Error::Invalid),
+        Standing::Revoked => Err(Error::Revoked),
+        Standing::Open { member_id, .. } if member_id != token.member_id => Err(Error::Invalid),
+        Standing::Open { expires_at, idle_until, .. } if now >= expires_at || now >= idle_until => {
+            Err(Error::Expired)
+        }
+        Standing::Open { member_id, auth_time, .. } => {
+            Ok(Identity { member_id, session_id: token.session_id, auth_time, expires_at: token.expires_at })
+        }
+    }
+}
+
+fn random() -> Result<[u8; 16], Error> {
+    let mut bytes = [0; 16];
+    rand::fill(&mut bytes).map_err(Error::keys)?;
+    Ok(bytes)
+}
