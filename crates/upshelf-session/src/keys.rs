@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::error::Error;
-use crate::vault::KeyDocument;
+use crate::rows::KeyDocument;
 
 /// One version of the key ring: exactly one active key, one that comes next, and retired ones.
 ///

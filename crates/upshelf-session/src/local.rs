@@ -8,7 +8,7 @@ use quick_cache::sync::Cache;
 use uuid::Uuid;
 
 use crate::access::Verified;
-use crate::vault::Session;
+use crate::rows::Session;
 
 /// The digest of an access token: no token in clear is kept.
 pub(crate) type TokenDigest = [u8; 32];

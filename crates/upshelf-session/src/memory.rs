@@ -5,7 +5,8 @@ use std::sync::{Mutex, MutexGuard};
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use crate::vault::{Ending, KeyDocument, Previous, Rotation, RotationAttempt, Session, Target, Vault};
+use crate::rows::{Ending, KeyDocument, Previous, Rotation, RotationAttempt, Session, Target};
+use crate::vault::Vault;
 
 /// A vault in this process's memory: for programs without a database, and for tests. Its end is the end of all sessions.
 #[derive(Debug, Default)]

@@ -13,8 +13,9 @@ use crate::error::Error;
 use crate::keys::Ring;
 use crate::local::{Local, Standing};
 use crate::refresh::RefreshToken;
+use crate::rows::{Device, Ending, Reason, Rotation, RotationAttempt, Session, Target};
 use crate::settings::Settings;
-use crate::vault::{Device, Ending, Reason, Rotation, RotationAttempt, Session, Target, Vault};
+use crate::vault::Vault;
 
 /// How old a process's view of the key ring may be when it signs.
 const RING_TTL: SignedDuration = SignedDuration::from_secs(60);

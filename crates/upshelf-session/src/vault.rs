@@ -1,16 +1,14 @@
 use std::error::Error;
-use std::fmt;
 use std::future::Future;
-use std::net::IpAddr;
-use std::str::FromStr;
 
 use jiff::Timestamp;
-use secrecy::SecretString;
 use uuid::Uuid;
+
+use crate::rows::{Ending, KeyDocument, Rotation, RotationAttempt, Session, Target};
 
 /// The durable part of sessions: what a database does for them.
 ///
-/// Every method is one transaction. No method is given a token, only hashes of tokens (SHA-256, base64url), a
+/// Every method is one transaction; times are kept to the microsecond at least. No method is given a token, only hashes of tokens (SHA-256, base64url), a
 /// successor sealed under the token it replaces, and the private signing keys: whoever can read the vault cannot use
 /// a session of somebody else by its hashes, but **can sign access tokens with its key ring**; guard it as such.
 pub trait Vault: Send + Sync + 'static {
@@ -68,194 +66,43 @@ pub trait Vault: Send + Sync + 'static {
     fn store_keys(&self, keys: &KeyDocument) -> impl Future<Output = Result<bool, Self::Error>> + Send;
 }
 
-/// One sign-in on one device, as the vault keeps it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Session {
-    /// The `sid` of its tokens.
-    pub id: Uuid,
-    /// Whose it is.
-    pub member_id: Uuid,
-    /// When it was started.
-    pub created_at: Timestamp,
-    /// When the member last proved who they are.
-    pub auth_time: Timestamp,
-    /// When it was last used, to within [`Settings::touch_every`](crate::Settings::touch_every).
-    pub last_seen_at: Timestamp,
-    /// When it ends whatever happens.
-    pub expires_at: Timestamp,
-    /// When it ends if it is not used before.
-    pub idle_until: Timestamp,
-    /// Where it was last refreshed from.
-    pub device: Device,
-    /// The hash of the refresh token that is valid now.
-    pub current_hash: String,
-    /// The refresh token before that one.
-    pub previous: Option<Previous>,
-    /// Set once it was ended before its time.
-    pub revoked: Option<Ending>,
-}
+/// Several owners of one vault.
+impl<V: Vault> Vault for std::sync::Arc<V> {
+    type Error = V::Error;
 
-/// The refresh token that was replaced last.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Previous {
-    /// Its hash.
-    pub hash: String,
-    /// When it was replaced.
-    pub rotated_at: Timestamp,
-    /// Its successor, readable only with the replaced token itself.
-    pub sealed_successor: Vec<u8>,
-}
-
-/// Where a session is used from, as its member recognises it.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub struct Device {
-    /// The address of the last refresh, if it is known.
-    pub ip: Option<IpAddr>,
-    /// The browser's or program's own name, at most 256 bytes.
-    pub user_agent: Option<String>,
-}
-
-impl Device {
-    const LONGEST_USER_AGENT: usize = 256;
-
-    /// Describes a device; an over-long name is cut, an empty one dropped.
-    pub fn new(ip: Option<IpAddr>, user_agent: Option<&str>) -> Self {
-        let user_agent = user_agent.map(|name| &name[..name.floor_char_boundary(Self::LONGEST_USER_AGENT)]);
-        Self { ip, user_agent: user_agent.filter(|name| !name.is_empty()).map(str::to_owned) }
+    async fn insert(&self, session: &Session) -> Result<(), V::Error> {
+        V::insert(self, session).await
     }
-}
 
-/// What [`Vault::rotate`] is asked to do.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RotationAttempt {
-    /// The session that the presented token names.
-    pub session_id: Uuid,
-    /// The hash of the presented token.
-    pub presented_hash: String,
-    /// The hash of the token that shall replace it.
-    pub successor_hash: String,
-    /// That token, sealed under the presented one.
-    pub sealed_successor: Vec<u8>,
-    /// Where the attempt comes from.
-    pub device: Device,
-    /// The time of the attempt.
-    pub now: Timestamp,
-    /// The new `idle_until`.
-    pub idle_until: Timestamp,
-}
-
-/// What became of a [`RotationAttempt`].
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Rotation {
-    /// The successor is in force; this is the session after the change.
-    Done(Session),
-    /// Nothing was changed; this is the session as it stands, if there is one.
-    Refused(Option<Session>),
-}
-
-/// Which sessions to end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Target {
-    /// This one, whoever's it is.
-    Session(Uuid),
-    /// This one, if it is this member's.
-    SessionOf {
-        /// The session.
-        session_id: Uuid,
-        /// Whose it has to be.
-        member_id: Uuid,
-    },
-    /// All of a member.
-    Member {
-        /// Whose sessions.
-        member_id: Uuid,
-        /// The one to leave alone.
-        except: Option<Uuid>,
-    },
-}
-
-impl Target {
-    /// Says whether a session is meant.
-    pub fn includes(self, session: &Session) -> bool {
-        match self {
-            Self::Session(id) => session.id == id,
-            Self::SessionOf { session_id, member_id } => {
-                session.id == session_id && session.member_id == member_id
-            }
-            Self::Member { member_id, except } => {
-                session.member_id == member_id && Some(session.id) != except
-            }
-        }
+    async fn find(&self, session_id: Uuid) -> Result<Option<Session>, V::Error> {
+        V::find(self, session_id).await
     }
-}
 
-/// When and why a session was ended before its time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Ending {
-    /// When.
-    pub at: Timestamp,
-    /// Why.
-    pub reason: Reason,
-}
-
-/// Why a session was ended before its time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Reason {
-    /// Its member signed out on that device.
-    Logout,
-    /// Its member signed out everywhere.
-    LogoutAll,
-    /// Its member ended it from another device.
-    Device,
-    /// Its member's password changed.
-    Password,
-    /// An administrator ended it.
-    Banned,
-    /// A replaced refresh token was used again.
-    Reuse,
-}
-
-impl Reason {
-    const ALL: [Self; 6] =
-        [Self::Logout, Self::LogoutAll, Self::Device, Self::Password, Self::Banned, Self::Reuse];
-
-    /// Names it as it is stored.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Logout => "logout",
-            Self::LogoutAll => "logout_all",
-            Self::Device => "device",
-            Self::Password => "password",
-            Self::Banned => "banned",
-            Self::Reuse => "reuse",
-        }
+    async fn rotate(&self, attempt: &RotationAttempt) -> Result<Rotation, V::Error> {
+        V::rotate(self, attempt).await
     }
-}
 
-impl fmt::Display for Reason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
+    async fn touch(&self, session_id: Uuid, now: Timestamp, idle_until: Timestamp) -> Result<(), V::Error> {
+        V::touch(self, session_id, now, idle_until).await
     }
-}
 
-impl FromStr for Reason {
-    type Err = UnknownReason;
-
-    fn from_str(text: &str) -> Result<Self, UnknownReason> {
-        Self::ALL.into_iter().find(|reason| reason.as_str() == text).ok_or(UnknownReason)
+    async fn revoke(&self, target: Target, ending: Ending) -> Result<Vec<Uuid>, V::Error> {
+        V::revoke(self, target, ending).await
     }
-}
 
-/// A stored reason that this version does not know.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("unknown reason for the end of a session")]
-pub struct UnknownReason;
+    async fn list(&self, member_id: Uuid, now: Timestamp) -> Result<Vec<Session>, V::Error> {
+        V::list(self, member_id, now).await
+    }
 
-/// The key ring as the vault keeps it: one text, numbered.
-#[derive(Clone, Debug)]
-pub struct KeyDocument {
-    /// Counts the changes, from 1.
-    pub version: u64,
-    /// JSON with the private signing keys.
-    pub document: SecretString,
+    async fn purge(&self, before: Timestamp) -> Result<u64, V::Error> {
+        V::purge(self, before).await
+    }
+
+    async fn load_keys(&self) -> Result<Option<KeyDocument>, V::Error> {
+        V::load_keys(self).await
+    }
+
+    async fn store_keys(&self, keys: &KeyDocument) -> Result<bool, V::Error> {
+        V::store_keys(self, keys).await
+    }
 }
