@@ -1,1 +1,71 @@
-//! SQLite and PostgreSQL: the source of truth.
+//! The source of truth: SQLite or PostgreSQL behind one type.
+//!
+//! [`Store::open`] opens the database and brings its tables up to date; [`Store::read`] and [`Store::write`] begin a
+//! [`Tx`], and every query is one of its methods, so that callers compose as many as one transaction needs. The SQL is
+//! one text for both engines; where the dialects truly differ, both versions stand side by side in that function.
+//! Nothing else in Upshelf knows SQL, except River's own tables inside the queue.
+//!
+//! Times are [`Time`] (microseconds), ids are UUID v7 made by a [`Clock`]. Votes do not go through a [`Tx`] of the
+//! caller: they join a shared commit, see [`Ballots`].
+//!
+//! ```
+//! # tokio::runtime::Runtime::new()?.block_on(async {
+//! use upshelf_store::{Clock, MemberId, NewMember, Role, Store};
+//!
+//! let folder = tempfile::tempdir()?;
+//! let store = Store::open(&Store::sqlite_url(&folder.path().join("upshelf.db"))).await?;
+//! let clock = Clock::system();
+//! let ada = NewMember {
+//!     id: clock.id(),
+//!     username: "Ada".into(),
+//!     username_key: "ada".into(),
+//!     email: "ada@example.org".into(),
+//!     email_key: "ada@example.org".into(),
+//!     role: Role::Member,
+//!     password_hash: "$argon2id$…".into(),
+//!     joined_at: clock.now(),
+//! };
+//! let mut tx = store.write().await?;
+//! tx.add_member(&ada).await?;
+//! tx.commit().await?;
+//! assert_eq!(store.read().await?.find_member(ada.id).await?.expect("she is there").username, "Ada");
+//! # anyhow::Ok(())
+//! # }).unwrap();
+//! ```
+
+mod ballots;
+mod categories;
+mod clock;
+mod database;
+mod error;
+mod lists;
+mod log;
+mod members;
+mod page;
+mod placements;
+mod resources;
+mod settings;
+mod suggestions;
+mod types;
+mod votes;
+
+pub use ballots::{Ballots, Cast, Count, Outcome, Touched};
+pub use categories::{Category, CountedCategory};
+pub use clock::{Clock, Time};
+pub use database::{Pools, Store, Tx};
+pub use error::{Error, Result, Unique};
+pub use lists::{Documents, List};
+pub use log::{Action, Actor, Document, LogEntry, LogFilter, NewLogEntry, ResourceVersion};
+pub use members::{Member, NewMember, Role};
+pub use page::{Page, PageRequest};
+pub use placements::{Placement, Tag};
+pub use resources::{
+    ChangedResource, NewResource, Resource, ResourceFilter, ResourceSort, ResourceState, ResourceStatus,
+};
+pub use suggestions::{
+    Changes, Decision, Standing, Suggestion, SuggestionFilter, SuggestionKind, SuggestionSort, SuggestionStatus,
+};
+pub use types::{
+    ApiKeyId, CategoryId, CollectionId, CommentId, Json, ListId, LogId, MailId, MemberId, ResourceId, SuggestionId,
+};
+pub use votes::Side;

@@ -1,0 +1,27 @@
+use crate::database::on;
+use crate::error::During;
+use crate::{Result, Tx};
+
+impl Tx {
+    /// Finds the value kept under `key`.
+    pub async fn find_setting(&mut self, key: &str) -> Result<Option<String>> {
+        const SQL: &str = "SELECT value FROM settings WHERE key = $1";
+        on!(self, db => sqlx::query_scalar(SQL).bind(key).fetch_optional(db).await).during("find a setting")
+    }
+
+    /// Keeps `value` under `key` and gives what is kept: an earlier value stays.
+    pub async fn keep_setting(&mut self, key: &str, value: &str) -> Result<String> {
+        const SQL: &str = "INSERT INTO settings (key, value) VALUES ($1, $2) ON CONFLICT (key) DO NOTHING";
+        on!(self, db => sqlx::query(SQL).bind(key).bind(value).execute(db).await.map(|_| ()))
+            .during("keep a setting")?;
+        Ok(self.find_setting(key).await?.unwrap_or_else(|| value.to_owned()))
+    }
+
+    /// Puts `value` under `key`, over an earlier one.
+    pub async fn put_setting(&mut self, key: &str, value: &str) -> Result<()> {
+        const SQL: &str = "INSERT INTO settings (key, value) VALUES ($1, $2)
+            ON CONFLICT (key) DO UPDATE SET value = excluded.value";
+        on!(self, db => sqlx::query(SQL).bind(key).bind(value).execute(db).await.map(|_| ()))
+            .during("put a setting")
+    }
+}

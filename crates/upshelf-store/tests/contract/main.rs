@@ -1,0 +1,14 @@
+//! What the store promises, written once and held on both engines.
+
+mod analytics;
+mod api_keys;
+mod backup;
+mod collections;
+mod comments;
+mod doctor;
+mod fixture;
+mod idempotency;
+mod mails;
+mod notices;
+mod search;
+mod watches;
