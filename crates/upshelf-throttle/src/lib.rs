@@ -1,1 +1,16 @@
-//! Rate limits: GCRA, several policies at once, all or nothing.
+#![doc = include_str!("../README.md")]
+
+mod fields;
+mod gcra;
+mod local;
+mod policy;
+mod subject;
+mod throttle;
+mod verdict;
+
+pub use fields::Fields;
+pub use local::Local;
+pub use policy::{Error, Policy, Rate};
+pub use subject::Subject;
+pub use throttle::{Adjustment, Limiter, Mode, Throttle, UnknownMode};
+pub use verdict::{Usage, Verdict};

@@ -1,0 +1,25 @@
+//! Limits without Upshelf: two policies, a burst of requests, and what the client is told.
+
+use upshelf_throttle::{Adjustment, Mode, Policy, Rate, Subject, Throttle};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let throttle = Throttle::local(Mode::On);
+    let minute = Policy::new("search", "4/min".parse()?)?;
+    let day = Policy::new("search-day", Rate::per_day(1000))?;
+    let visitor = Subject::ip("192.0.2.7".parse()?);
+
+    for request in 1..=5 {
+        let verdict = throttle.take(&visitor, &[&minute, &day], 1).await;
+        let fields = verdict.fields().ok_or("policies were asked")?;
+        println!("request {request}: {}", if verdict.is_allowed { "200" } else { "429" });
+        println!("  RateLimit-Policy: {}\n  RateLimit: {}", fields.policy, fields.limit);
+        if let Some(seconds) = fields.retry_after {
+            println!("  Retry-After: {seconds}");
+        }
+    }
+
+    throttle.adjust(&visitor, &minute, Adjustment::Refund(1)).await;
+    println!("one given back: {}", throttle.take(&visitor, &[&minute], 1).await.is_allowed);
+    Ok(())
+}

@@ -1,0 +1,174 @@
+use std::convert::Infallible;
+use std::fmt;
+use std::future::Future;
+use std::str::FromStr;
+use std::time::Duration;
+
+use crate::local::Local;
+use crate::policy::Policy;
+use crate::subject::Subject;
+use crate::verdict::Verdict;
+
+/// The contract that each part of the service keeps.
+///
+/// Policies are told apart by name; one name must always mean one rate. Calls for one subject happen one after the
+/// other, in some order that all policies share.
+pub trait Limiter: Send + Sync {
+    /// What goes wrong; a limiter that is away is not a refusal.
+    type Error: std::error::Error + Send + Sync;
+
+    /// Takes `cost` units from every policy, or from none if one that is not a shadow has too little room.
+    ///
+    /// A cost above a policy's burst takes its whole burst. A shadow without room is left as it is.
+    fn take(
+        &self,
+        subject: &Subject,
+        policies: &[&Policy],
+        cost: u32,
+    ) -> impl Future<Output = Result<Verdict, Self::Error>> + Send;
+
+    /// Says what `take` would have answered, and charges nothing: what is left is what is left now.
+    fn peek(
+        &self,
+        subject: &Subject,
+        policies: &[&Policy],
+        cost: u32,
+    ) -> impl Future<Output = Result<Verdict, Self::Error>> + Send;
+
+    /// Changes what a subject owes to one policy.
+    fn adjust(
+        &self,
+        subject: &Subject,
+        policy: &Policy,
+        by: Adjustment,
+    ) -> impl Future<Output = Result<(), Self::Error>> + Send;
+
+    /// Forgives a subject all that it owes, to every policy.
+    fn forget(&self, subject: &Subject) -> impl Future<Output = Result<(), Self::Error>> + Send;
+}
+
+/// A change that no request asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Adjustment {
+    /// Takes this many units whether or not there is room.
+    Penalty(u32),
+    /// Gives this many units back, as for a request that failed through no fault of its subject.
+    Refund(u32),
+    /// Refuses every request for this long.
+    Block(Duration),
+}
+
+/// What the whole service does with a refusal.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Mode {
+    /// Refuses.
+    #[default]
+    On,
+    /// Counts as if it refused, reports it, and lets everything through.
+    Shadow,
+    /// Neither counts nor refuses.
+    Off,
+}
+
+impl FromStr for Mode {
+    type Err = UnknownMode;
+
+    fn from_str(text: &str) -> Result<Self, UnknownMode> {
+        match text {
+            "on" => Ok(Self::On),
+            "shadow" => Ok(Self::Shadow),
+            "off" => Ok(Self::Off),
+            _ => Err(UnknownMode),
+        }
+    }
+}
+
+impl fmt::Display for Mode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::On => "on",
+            Self::Shadow => "shadow",
+            Self::Off => "off",
+        })
+    }
+}
+
+/// A text that names no [`Mode`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not one of on, shadow, off")]
+pub struct UnknownMode;
+
+/// Decides who may go on, for the whole program.
+#[derive(Debug)]
+pub struct Throttle {
+    local: Local,
+    mode: Mode,
+}
+
+impl Throttle {
+    /// Limits within this process.
+    pub fn local(mode: Mode) -> Self {
+        Self { local: Local::default(), mode }
+    }
+
+    /// Takes `cost` units from every policy, or from none; see [`Limiter::take`].
+    pub async fn take(&self, subject: &Subject, policies: &[&Policy], cost: u32) -> Verdict {
+        if self.mode == Mode::Off {
+            return Verdict::UNLIMITED;
+        }
+        let mut verdict = sure(self.local.take(subject, policies, cost).await);
+        verdict.is_allowed |= self.mode == Mode::Shadow;
+        for usage in verdict.usages.iter().filter(|usage| !usage.has_room) {
+            // Not the subject: addresses do not belong into logs.
+            tracing::debug!(policy = %usage.policy, is_allowed = verdict.is_allowed, "no room for a request");
+        }
+        verdict
+    }
+
+    /// Says what [`take`](Self::take) would answer, and charges nothing.
+    pub async fn peek(&self, subject: &Subject, policies: &[&Policy], cost: u32) -> Verdict {
+        if self.mode == Mode::Off {
+            return Verdict::UNLIMITED;
+        }
+        let mut verdict = sure(self.local.peek(subject, policies, cost).await);
+        verdict.is_allowed |= self.mode == Mode::Shadow;
+        verdict
+    }
+
+    /// Changes what a subject owes to one policy.
+    pub async fn adjust(&self, subject: &Subject, policy: &Policy, by: Adjustment) {
+        sure(self.local.adjust(subject, policy, by).await);
+    }
+
+    /// Forgives a subject all that it owes.
+    pub async fn forget(&self, subject: &Subject) {
+        sure(self.local.forget(subject).await);
+    }
+}
+
+impl Limiter for Throttle {
+    type Error = Infallible;
+
+    async fn take(&self, subject: &Subject, policies: &[&Policy], cost: u32) -> Result<Verdict, Infallible> {
+        Ok(Self::take(self, subject, policies, cost).await)
+    }
+
+    async fn peek(&self, subject: &Subject, policies: &[&Policy], cost: u32) -> Result<Verdict, Infallible> {
+        Ok(Self::peek(self, subject, policies, cost).await)
+    }
+
+    async fn adjust(&self, subject: &Subject, policy: &Policy, by: Adjustment) -> Result<(), Infallible> {
+        Self::adjust(self, subject, policy, by).await;
+        Ok(())
+    }
+
+    async fn forget(&self, subject: &Subject) -> Result<(), Infallible> {
+        Self::forget(self, subject).await;
+        Ok(())
+    }
+}
+
+fn sure<T>(result: Result<T, Infallible>) -> T {
+    let Ok(value) = result;
+    value
+}

@@ -1,0 +1,220 @@
+//! What limits promise, on each part.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+use tokio::time::advance;
+use upshelf_throttle::{Adjustment, Limiter, Local, Mode, Policy, Rate, Subject, Throttle, Verdict};
+
+const SURE: &str = "this limiter does not fail";
+
+fn ada() -> Subject {
+    Subject::member("ada")
+}
+
+fn policy(name: &'static str, rate: Rate) -> Policy {
+    Policy::new(name, rate).expect("it is a name")
+}
+
+fn ten_a_minute() -> Policy {
+    policy("ten", Rate::per_minute(10))
+}
+
+async fn take(limiter: &impl Limiter, policies: &[&Policy]) -> Verdict {
+    limiter.take(&ada(), policies, 1).await.expect(SURE)
+}
+
+async fn remaining(limiter: &impl Limiter, policy: &Policy) -> u32 {
+    limiter.peek(&ada(), &[policy], 0).await.expect(SURE).usages[0].remaining
+}
+
+async fn use_up(limiter: &impl Limiter, policy: &Policy) {
+    let verdict = limiter.take(&ada(), &[policy], policy.rate().burst()).await.expect(SURE);
+    assert!(verdict.is_allowed && verdict.usages[0].remaining == 0);
+}
+
+upshelf_testkit::contract! {
+    paused parts {
+        local => Local::default(),
+        whole => Throttle::local(Mode::On),
+    }
+
+    async fn exactly_ten_of_two_hundred_at_once_pass_a_limit_of_ten(limiter: impl Limiter + 'static) {
+        let limiter = Arc::new(limiter);
+        let mut requests = JoinSet::new();
+        for _ in 0..200 {
+            let limiter = limiter.clone();
+            requests.spawn(async move { take(&*limiter, &[&ten_a_minute()]).await.is_allowed });
+        }
+        let passed = requests.join_all().await.into_iter().filter(|is_allowed| *is_allowed).count();
+        assert_eq!(passed, 10);
+    }
+
+    async fn room_comes_back_evenly(limiter: impl Limiter) {
+        let ten = ten_a_minute();
+        use_up(&limiter, &ten).await;
+        advance(Duration::from_micros(5_999_999)).await;
+        let early = take(&limiter, &[&ten]).await;
+        assert!(!early.is_allowed);
+        assert_eq!(early.retry_after(), Duration::from_micros(1));
+        advance(early.retry_after()).await;
+        assert!(take(&limiter, &[&ten]).await.is_allowed, "it came back when it was told to");
+        assert!(!take(&limiter, &[&ten]).await.is_allowed, "one unit, not two");
+        advance(Duration::from_secs(3600)).await;
+        assert_eq!(remaining(&limiter, &ten).await, 10, "no more than the burst is saved up");
+    }
+
+    async fn a_refused_request_is_charged_nowhere(limiter: impl Limiter) {
+        let (tight, wide) = (policy("tight", Rate::per_hour(1)), policy("wide", Rate::per_hour(100)));
+        assert!(take(&limiter, &[&tight, &wide]).await.is_allowed);
+        for policies in [[&tight, &wide], [&wide, &tight]] {
+            let refused = take(&limiter, &policies).await;
+            assert!(!refused.is_allowed);
+            assert_eq!(refused.violated().collect::<Vec<_>>(), ["tight"]);
+        }
+        assert_eq!(remaining(&limiter, &wide).await, 99);
+        assert!(take(&limiter, &[&wide]).await.is_allowed);
+    }
+
+    async fn subjects_and_policies_are_counted_apart(limiter: impl Limiter) {
+        let (ten, other) = (ten_a_minute(), policy("other", Rate::per_minute(10)));
+        use_up(&limiter, &ten).await;
+        assert!(take(&limiter, &[&other]).await.is_allowed);
+        let bob = limiter.take(&Subject::member("bob"), &[&ten], 1).await.expect(SURE);
+        assert_eq!(bob.usages[0].remaining, 9);
+    }
+
+    async fn a_verdict_says_what_is_left_and_when_there_is_more(limiter: impl Limiter) {
+        let ten = ten_a_minute();
+        let usage = limiter.take(&ada(), &[&ten], 4).await.expect(SURE).usages.remove(0);
+        assert_eq!((&*usage.policy, usage.remaining, usage.has_room), ("ten", 6, true));
+        assert_eq!(usage.next_after, Duration::from_secs(6));
+        assert_eq!(usage.reset_after, Duration::from_secs(24));
+        let refused = limiter.take(&ada(), &[&ten], 8).await.expect(SURE).usages.remove(0);
+        assert_eq!((refused.remaining, refused.has_room), (6, false));
+        assert_eq!(refused.retry_after, Duration::from_secs(12));
+    }
+
+    async fn a_peek_charges_nothing(limiter: impl Limiter) {
+        let ten = ten_a_minute();
+        for _ in 0..3 {
+            let peeked = limiter.peek(&ada(), &[&ten], 10).await.expect(SURE);
+            assert!(peeked.is_allowed);
+            assert_eq!(peeked.usages[0].remaining, 10);
+        }
+        use_up(&limiter, &ten).await;
+        assert!(!limiter.peek(&ada(), &[&ten], 1).await.expect(SURE).is_allowed);
+    }
+
+    async fn a_cost_above_the_burst_takes_the_whole_burst(limiter: impl Limiter) {
+        let ten = ten_a_minute();
+        assert!(limiter.take(&ada(), &[&ten], u32::MAX).await.expect(SURE).is_allowed);
+        let again = limiter.take(&ada(), &[&ten], u32::MAX).await.expect(SURE);
+        assert!(!again.is_allowed);
+        advance(again.retry_after()).await;
+        assert!(limiter.take(&ada(), &[&ten], u32::MAX).await.expect(SURE).is_allowed);
+    }
+
+    async fn a_shadow_counts_and_refuses_nobody(limiter: impl Limiter) {
+        let (wide, shadow) = (policy("wide", Rate::per_hour(100)), policy("new", Rate::per_hour(1)).shadow());
+        assert!(!take(&limiter, &[&wide, &shadow]).await.is_shadowed());
+        let second = take(&limiter, &[&wide, &shadow]).await;
+        assert!(second.is_allowed && second.is_shadowed());
+        assert_eq!(second.violated().count(), 0);
+        assert_eq!(second.usages[0].remaining, 98, "what it would have refused is charged to the others");
+        assert!(!second.fields().expect("one policy is told of").policy.contains("new"));
+    }
+
+    async fn a_penalty_and_a_refund_change_what_is_left(limiter: impl Limiter) {
+        let ten = ten_a_minute();
+        limiter.adjust(&ada(), &ten, Adjustment::Penalty(3)).await.expect(SURE);
+        assert_eq!(remaining(&limiter, &ten).await, 7);
+        limiter.adjust(&ada(), &ten, Adjustment::Refund(2)).await.expect(SURE);
+        assert_eq!(remaining(&limiter, &ten).await, 9);
+        limiter.adjust(&ada(), &ten, Adjustment::Refund(u32::MAX)).await.expect(SURE);
+        assert_eq!(remaining(&limiter, &ten).await, 10, "nobody can be owed anything");
+        limiter.adjust(&ada(), &ten, Adjustment::Penalty(12)).await.expect(SURE);
+        assert_eq!(take(&limiter, &[&ten]).await.retry_after(), Duration::from_secs(18));
+        limiter.adjust(&ada(), &ten, Adjustment::Penalty(u32::MAX)).await.expect(SURE);
+        assert!(!take(&limiter, &[&ten]).await.is_allowed);
+    }
+
+    async fn a_block_ends_when_it_should(limiter: impl Limiter) {
+        let ten = ten_a_minute();
+        limiter.adjust(&ada(), &ten, Adjustment::Block(Duration::from_secs(90))).await.expect(SURE);
+        advance(Duration::from_secs(90) - Duration::from_micros(1)).await;
+        assert!(!take(&limiter, &[&ten]).await.is_allowed);
+        advance(Duration::from_micros(1)).await;
+        assert!(take(&limiter, &[&ten]).await.is_allowed);
+        limiter.adjust(&ada(), &ten, Adjustment::Block(Duration::MAX)).await.expect(SURE);
+        assert!(!take(&limiter, &[&ten]).await.is_allowed);
+    }
+
+    async fn who_is_forgotten_starts_anew(limiter: impl Limiter) {
+        let (ten, other) = (ten_a_minute(), policy("other", Rate::per_minute(2)));
+        use_up(&limiter, &ten).await;
+        use_up(&limiter, &other).await;
+        limiter.forget(&ada()).await.expect(SURE);
+        let verdict = take(&limiter, &[&ten, &other]).await;
+        assert_eq!((verdict.usages[0].remaining, verdict.usages[1].remaining), (9, 1));
+    }
+
+    async fn a_client_is_never_told_to_come_back_too_early(limiter: impl Limiter) {
+        let odd = policy("odd", "7/10s burst 1".parse().expect("it is a rate"));
+        assert!(take(&limiter, &[&odd]).await.is_allowed);
+        let fields = take(&limiter, &[&odd]).await.fields().expect("a policy was asked");
+        assert_eq!(fields.retry_after.as_deref(), Some("2"), "1.428572 s, rounded up");
+        assert_eq!(fields.limit, r#""odd";r=0;t=2"#);
+        assert_eq!(fields.policy, r#""odd";q=7;w=10"#);
+        advance(Duration::from_secs(2)).await;
+        assert!(take(&limiter, &[&odd]).await.is_allowed);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_service_in_shadow_counts_as_if_it_refused_and_refuses_nobody() {
+    let throttle = Throttle::local(Mode::Shadow);
+    let (tight, wide) = (policy("tight", Rate::per_hour(1)), policy("wide", Rate::per_hour(100)));
+    throttle.take(&ada(), &[&tight, &wide], 1).await;
+    let second = throttle.take(&ada(), &[&tight, &wide], 1).await;
+    assert!(second.is_allowed && second.is_shadowed());
+    assert_eq!(second.usages[1].remaining, 99, "a refused request would have been charged nowhere");
+    assert_eq!(second.fields().and_then(|fields| fields.retry_after), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_service_that_is_off_neither_counts_nor_tells() {
+    let throttle = Throttle::local(Mode::Off);
+    for _ in 0..20 {
+        let verdict = throttle.take(&ada(), &[&ten_a_minute()], 1).await;
+        assert!(verdict.is_allowed);
+        assert_eq!(verdict.fields(), None);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn memory_is_bounded_and_a_flood_does_not_free_who_owes_most() {
+    let local = Local::with_capacity(6_400);
+    let (long, short) = (policy("long", Rate::per_day(1)), policy("short", Rate::per_minute(1)));
+    local.take(&ada(), &[&long], 1).await.expect(SURE);
+    for visitor in 0..50_000 {
+        local.take(&Subject::member(visitor), &[&short], 1).await.expect(SURE);
+    }
+    assert!(local.held() <= 6_400, "{} subjects are held", local.held());
+    assert!(!take(&local, &[&long]).await.is_allowed);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_owes_nothing_any_more_is_swept_away() {
+    let local = Local::default();
+    let short = policy("short", Rate::per_second(1));
+    for visitor in 0..20_000 {
+        local.take(&Subject::member(visitor), &[&short], 1).await.expect(SURE);
+    }
+    advance(Duration::from_secs(2)).await;
+    for visitor in 20_000..30_000 {
+        local.take(&Subject::member(visitor), &[&short], 1).await.expect(SURE);
+    }
+    assert!(local.held() < 12_000, "{} subjects are held, 10,000 of them owe something", local.held());
+}
