@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::error::Error;
-use crate::keys::{Key, Ring};
+use crate::ring::{Key, Ring};
 
 const TYPE: &str = "at+jwt";
 const ALGORITHM: &str = "EdDSA";

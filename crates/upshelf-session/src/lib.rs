@@ -1,14 +1,18 @@
 #![doc = include_str!("../README.md")]
 
 mod access;
+#[cfg(feature = "contract")]
+pub mod contract;
 mod error;
 mod keys;
 mod local;
 mod memory;
 mod refresh;
+mod ring;
 mod rows;
 mod sessions;
 mod settings;
+mod tokens;
 mod vault;
 
 pub use access::Identity;
@@ -17,6 +21,7 @@ pub use memory::MemoryVault;
 pub use rows::{
     Device, Ending, KeyDocument, Previous, Reason, Rotation, RotationAttempt, Session, Target, UnknownReason,
 };
-pub use sessions::{OpenSession, Sessions, Tokens};
+pub use sessions::Sessions;
 pub use settings::Settings;
+pub use tokens::{OpenSession, Tokens};
 pub use vault::Vault;

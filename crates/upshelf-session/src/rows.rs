@@ -65,7 +65,7 @@ impl Device {
     }
 }
 
-/// What [`Vault::rotate`] is asked to do.
+/// What [`Vault::rotate`](crate::Vault::rotate) is asked to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RotationAttempt {
     /// The session that the presented token names.

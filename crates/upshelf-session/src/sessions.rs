@@ -1,26 +1,20 @@
-use std::sync::{Arc, RwLock};
-
 use aws_lc_rs::rand;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::{SignedDuration, Timestamp};
-use secrecy::SecretString;
 use serde_json::Value;
 use uuid::{Builder, Uuid};
 
-use crate::access::{self, Claims, Identity, LEEWAY, Verified, Verifier};
+use crate::access::{self, Claims, Identity, Verified, Verifier};
 use crate::error::Error;
-use crate::keys::Ring;
+use crate::keys::Keys;
 use crate::local::{Local, Standing};
 use crate::refresh::RefreshToken;
+use crate::ring::Ring;
 use crate::rows::{Device, Ending, Reason, Rotation, RotationAttempt, Session, Target};
 use crate::settings::Settings;
+use crate::tokens::{OpenSession, Tokens};
 use crate::vault::Vault;
-
-/// How old a process's view of the key ring may be when it signs.
-const RING_TTL: SignedDuration = SignedDuration::from_secs(60);
-/// How often a token with an unknown key may make us look for a newer ring.
-const RING_RETRY: SignedDuration = SignedDuration::from_secs(5);
 
 /// Everybody's sessions: starts, checks, refreshes and ends them.
 ///
@@ -28,51 +22,18 @@ const RING_RETRY: SignedDuration = SignedDuration::from_secs(5);
 pub struct Sessions<V> {
     vault: V,
     local: Local,
-    ring: RwLock<Arc<Ring>>,
+    keys: Keys,
     verifier: Verifier,
     settings: Settings,
-}
-
-/// What a client gets when it signs in or refreshes.
-#[derive(Clone, Debug)]
-pub struct Tokens {
-    /// Whose they are.
-    pub member_id: Uuid,
-    /// The session they belong to.
-    pub session_id: Uuid,
-    /// A JWT to send with each request.
-    pub access_token: SecretString,
-    /// The opaque token that buys the next pair, once.
-    pub refresh_token: SecretString,
-    /// When the access token ends.
-    pub access_expires_at: Timestamp,
-    /// When the session ends, however often it is refreshed.
-    pub refresh_expires_at: Timestamp,
-}
-
-/// A session as its member sees it in the list of devices.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct OpenSession {
-    /// Its id, to end it.
-    pub session_id: Uuid,
-    /// Where it was last refreshed from.
-    pub device: Device,
-    /// When it was started.
-    pub created_at: Timestamp,
-    /// When it was last used, to within [`Settings::touch_every`].
-    pub last_seen_at: Timestamp,
-    /// When it ends at the latest.
-    pub expires_at: Timestamp,
 }
 
 impl<V: Vault> Sessions<V> {
     /// Opens the sessions of a vault; the first to open it makes the signing keys.
     pub async fn open(vault: V, settings: Settings, now: Timestamp) -> Result<Self, Error> {
-        let ring = load_ring(&vault, now).await?;
         Ok(Self {
+            keys: Keys::open(&vault, now).await?,
             local: Local::new(settings.remembered, settings.trust_ttl),
             verifier: Verifier::new(&settings.issuer, &settings.audience),
-            ring: RwLock::new(Arc::new(ring)),
             vault,
             settings,
         })
@@ -80,7 +41,7 @@ impl<V: Vault> Sessions<V> {
 
     /// Starts a session for a member who has just proved who they are.
     pub async fn start(&self, member_id: Uuid, device: &Device, now: Timestamp) -> Result<Tokens, Error> {
-        let ring = self.ring(now, RING_TTL).await?;
+        let ring = self.keys.to_sign(&self.vault, now).await?;
         let session_id = Builder::from_random_bytes(random()?).into_uuid();
         let refresh = RefreshToken::random(session_id).map_err(Error::keys)?;
         let session = Session {
@@ -128,7 +89,7 @@ impl<V: Vault> Sessions<V> {
         now: Timestamp,
     ) -> Result<Tokens, Error> {
         let presented = RefreshToken::parse(refresh_token).ok_or(Error::Invalid)?;
-        let ring = self.ring(now, RING_TTL).await?;
+        let ring = self.keys.to_sign(&self.vault, now).await?;
         let successor = RefreshToken::random(presented.session_id).map_err(Error::keys)?;
         let attempt = RotationAttempt {
             session_id: presented.session_id,
@@ -198,37 +159,22 @@ impl<V: Vault> Sessions<V> {
 
     /// Gives the public keys that tokens may be signed with, as a JWK set.
     pub async fn jwks(&self, now: Timestamp) -> Result<Value, Error> {
-        Ok(self.ring(now, RING_TTL).await?.jwks(now))
+        Ok(self.keys.to_sign(&self.vault, now).await?.jwks(now))
     }
 
     /// Lets the next key sign from now on. Tokens of the key before stay valid until they would have ended anyway.
     pub async fn rotate_keys(&self, now: Timestamp) -> Result<(), Error> {
-        let current = self.ring(now, SignedDuration::ZERO).await?;
-        self.follow(&current, now).await
+        self.keys.rotate(&self.vault, now, self.settings.access_ttl, SignedDuration::MIN).await.map(drop)
     }
 
     /// Rotates the keys if the active one has signed for [`Settings::key_life`], and says whether it was due: for a
     /// periodic job.
     pub async fn rotate_keys_if_due(&self, now: Timestamp) -> Result<bool, Error> {
-        let current = self.ring(now, SignedDuration::ZERO).await?;
-        let is_due = current.is_due(now, self.settings.key_life);
-        if is_due {
-            self.follow(&current, now).await?;
-        }
-        Ok(is_due)
-    }
-
-    async fn follow(&self, current: &Ring, now: Timestamp) -> Result<(), Error> {
-        // A process may sign with the old key for RING_TTL after this, and its clock may be off by LEEWAY.
-        let overlap = self.settings.access_ttl + RING_TTL + LEEWAY;
-        // When another process was quicker, its ring is as new as ours would have been.
-        self.vault.store_keys(&current.rotated(now, overlap)?).await.map_err(Error::vault)?;
-        self.ring(now, SignedDuration::ZERO).await?;
-        Ok(())
+        self.keys.rotate(&self.vault, now, self.settings.access_ttl, self.settings.key_life).await
     }
 
     async fn verify(&self, token: &str, now: Timestamp) -> Result<Verified, Error> {
-        let mut ring = self.known_ring();
+        let mut ring = self.keys.known();
         let digest = Local::digest(token);
         if let Some(verified) = self.local.verified(&digest, ring.version) {
             verified.check_times(now)?;
@@ -236,7 +182,7 @@ impl<V: Vault> Sessions<V> {
         }
         let kid = access::key_id(token)?;
         if ring.find(&kid, now).is_none() {
-            ring = self.ring(now, RING_RETRY).await?;
+            ring = self.keys.to_verify(&self.vault, now).await?;
         }
         let verified = self.verifier.verify(token, &kid, &ring, now)?;
         verified.check_times(now)?;
@@ -331,36 +277,6 @@ impl<V: Vault> Sessions<V> {
             refresh_expires_at: session.expires_at,
         })
     }
-
-    fn known_ring(&self) -> Arc<Ring> {
-        self.ring.read().expect("no code panics while it holds this lock").clone()
-    }
-
-    /// Gives the key ring, read again if it was read `age` ago or longer.
-    async fn ring(&self, now: Timestamp, age: SignedDuration) -> Result<Arc<Ring>, Error> {
-        let known = self.known_ring();
-        if now.duration_since(known.loaded_at).abs() < age {
-            return Ok(known);
-        }
-        let loaded = Arc::new(load_ring(&self.vault, now).await?);
-        let mut ring = self.ring.write().expect("no code panics while it holds this lock");
-        if loaded.version >= ring.version {
-            *ring = loaded;
-        }
-        Ok(ring.clone())
-    }
-}
-
-async fn load_ring<V: Vault>(vault: &V, now: Timestamp) -> Result<Ring, Error> {
-    if let Some(stored) = vault.load_keys().await.map_err(Error::vault)? {
-        return Ring::read(&stored, now);
-    }
-    let first = Ring::first(now)?;
-    if vault.store_keys(&first).await.map_err(Error::vault)? {
-        return Ring::read(&first, now);
-    }
-    let stored = vault.load_keys().await.map_err(Error::vault)?;
-    Ring::read(&stored.ok_or_else(|| Error::keys("the vault refuses a key ring and has none"))?, now)
 }
 
 fn identify(token: &Verified, standing: Standing, now: Timestamp) -> Result<Identity, Error> {

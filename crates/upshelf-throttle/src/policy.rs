@@ -173,7 +173,7 @@ impl fmt::Display for Rate {
         let units = [(DAY, "d"), (HOUR, "h"), (MINUTE, "min"), (SECOND, "s")];
         let (unit, name) = units
             .into_iter()
-            .find(|(unit, _)| seconds >= *unit && seconds % unit == 0)
+            .find(|(unit, _)| seconds >= *unit && seconds.is_multiple_of(*unit))
             .unwrap_or((SECOND, "s"));
         match seconds / unit {
             _ if self.period.subsec_nanos() != 0 => write!(f, "{:?}", self.period)?,

@@ -1,6 +1,8 @@
 //! What sessions promise, on each set-up.
 
 mod house;
+mod tokens;
+mod vault;
 
 use std::sync::Arc;
 

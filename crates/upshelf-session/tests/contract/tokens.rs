@@ -1,13 +1,11 @@
 //! Which access tokens are refused (ASVS 5.0, 9.1 and 9.2). Each is signed with a key that we do trust wherever that
 //! is possible, so that it is the rule under test that refuses it and not a bad signature.
 
-mod house;
-
+use crate::house::{ADA, BOB, House, START, days, is, secs};
 use aws_lc_rs::hmac;
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use house::{ADA, BOB, House, START, days, is, secs};
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 use upshelf_session::{Error, Settings, Vault};
