@@ -1,0 +1,313 @@
+//! Where in a document a path is, and where in it a new entry belongs.
+
+use std::collections::HashSet;
+
+use super::change::Wanted;
+use super::head::Found;
+use super::scan::{Node, line_end, line_start};
+use super::undo::Splice;
+use super::write::{self, Content};
+use super::{Change, ChangeError, Document, order};
+use crate::UrlKey;
+
+/// A heading, and the item in it that others are nested in.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Place {
+    heading: Option<usize>,
+    parent: Option<usize>,
+}
+
+impl Document {
+    pub(crate) fn found<'a>(&self, node: &'a Node) -> &'a Found {
+        node.found.as_deref().expect("only nodes that are entries are looked up")
+    }
+
+    /// The items and rows directly at a place that are entries or hold some.
+    pub(crate) fn siblings(&self, heading: Option<usize>, parent: Option<usize>) -> Vec<usize> {
+        let mut useful = HashSet::new();
+        for (at, _) in self.nodes.iter().enumerate().filter(|(_, node)| node.entry.is_some()) {
+            let mut above = Some(at);
+            while let Some(at) = above.filter(|at| useful.insert(*at)) {
+                above = self.nodes[at].parent;
+            }
+        }
+        let is_there = |at: &usize| {
+            let node = &self.nodes[*at];
+            node.heading == heading && node.parent == parent && node.is_alone && !node.name.is_empty()
+        };
+        (0..self.nodes.len()).filter(|at| useful.contains(at)).filter(is_there).collect()
+    }
+
+    /// Whether the items beside this one have blank lines between them.
+    pub(crate) fn is_loose(&self, node: &Node) -> bool {
+        let siblings = self.siblings(node.heading, node.parent);
+        let apart = |pair: &&[usize]| {
+            let (one, next) = (&self.nodes[pair[0]], &self.nodes[pair[1]]);
+            one.end < next.own.start && self.text[one.end..next.own.start].trim().is_empty()
+        };
+        let pairs = siblings.len().saturating_sub(1);
+        pairs > 0 && siblings.windows(2).filter(apart).count() * 2 > pairs
+    }
+
+    /// Puts an entry at a path.
+    pub(crate) fn put(
+        &self,
+        path: &[String],
+        title: &str,
+        key: &UrlKey,
+        content: &Content<'_>,
+    ) -> Result<Change, ChangeError> {
+        let splice = match self.place(path) {
+            Some(place) => self.into_place(place, title, content)?,
+            None => self.into_new(path, content)?,
+        };
+        let entry = content.entry();
+        let wanted = Wanted {
+            key: key.clone(),
+            title: title.to_owned(),
+            description: Some(entry.description.clone()),
+        };
+        let change = self.apply(splice)?.expect(self, None, Some(&wanted))?;
+        match change.entry.as_ref().is_some_and(|entry| entry.path() == path) {
+            true => Ok(change),
+            false => Err(ChangeError::Unwritable),
+        }
+    }
+
+    fn place(&self, path: &[String]) -> Option<Place> {
+        let with_entries = self.nodes.iter().find(|node| {
+            node.entry.is_some_and(|entry| {
+                self.entries[entry].section.iter().chain(&self.entries[entry].group).eq(path)
+            })
+        });
+        if let Some(node) = with_entries {
+            return Some(Place { heading: node.heading, parent: node.parent });
+        }
+        let heading = self
+            .headings
+            .iter()
+            .position(|heading| heading.path == path && heading.about.is_none() && !path.is_empty());
+        if heading.is_some() {
+            return Some(Place { heading, parent: None });
+        }
+        let group =
+            (0..self.nodes.len()).find(|at| self.nodes[*at].has_nested && self.path_of_group(*at) == path);
+        if let Some(parent) = group {
+            return Some(Place { heading: self.nodes[parent].heading, parent: Some(parent) });
+        }
+        path.is_empty().then_some(Place { heading: self.title, parent: None })
+    }
+
+    fn path_of_group(&self, node: usize) -> Vec<String> {
+        let (mut names, mut above) = (Vec::new(), Some(node));
+        while let Some(at) = above {
+            names.extend(Some(&self.nodes[at].name).filter(|name| !name.is_empty()).cloned());
+            above = self.nodes[at].parent;
+        }
+        let heading =
+            self.nodes[node].heading.map(|at| self.headings[at].path.as_slice()).unwrap_or_default();
+        heading.iter().cloned().chain(names.into_iter().rev()).collect()
+    }
+
+    /// The splice that puts an entry among those that are at a place, or makes it the first.
+    fn into_place(&self, place: Place, title: &str, content: &Content<'_>) -> Result<Splice, ChangeError> {
+        let siblings = self.siblings(place.heading, place.parent);
+        let rows = siblings.iter().filter(|at| self.nodes[**at].row.is_some()).count();
+        let siblings: Vec<usize> = siblings
+            .iter()
+            .copied()
+            .filter(|at| self.nodes[*at].row.is_some() == (rows * 2 > siblings.len()))
+            .collect();
+        let style = self.style(&siblings);
+        if siblings.is_empty() {
+            let (at, indent) = self.empty_place(place);
+            let line = format!("{indent}{}{}", self.bullet(), content.item(&style)?);
+            let apart = place.parent.is_none();
+            return Ok(self.insert(at, &[line], apart, apart));
+        }
+        let names: Vec<&str> = siblings.iter().map(|at| self.nodes[*at].name.as_str()).collect();
+        let position = order::position(&names, title, self.is_alphabetical_by_habit());
+        let beside = &self.nodes[siblings[position.saturating_sub(1)]];
+        let line = match &beside.row {
+            Some(layout) => content.row(&self.text, beside, layout, &style)?,
+            None => {
+                let prefix = if position > 0 {
+                    next_number(self.prefix(beside))
+                } else {
+                    self.prefix(beside).to_owned()
+                };
+                format!("{prefix}{}", content.item(&style)?)
+            }
+        };
+        let loose = beside.row.is_none() && self.is_loose(beside);
+        match position {
+            0 => Ok(self.insert(beside.own.start, &[line], false, loose)),
+            _ => Ok(self.insert(beside.end, &[line], loose, false)),
+        }
+    }
+
+    /// Where the first entry of a place goes, and its indent.
+    fn empty_place(&self, place: Place) -> (usize, String) {
+        if let Some(parent) = place.parent {
+            let parent = &self.nodes[parent];
+            return (parent.own.end, self.nested_indent(self.prefix(parent)));
+        }
+        let start = place.heading.map_or(0, |at| self.headings[at].span.end);
+        let next = place.heading.map_or(0, |at| at + 1);
+        let end =
+            self.headings.get(next).map_or(self.text.len(), |next| line_start(&self.text, next.span.start));
+        (self.last_line(start, end), String::new())
+    }
+
+    /// The end of the last line that says something between two places; a rule before the next heading is left to it.
+    fn last_line(&self, start: usize, end: usize) -> usize {
+        let mut end = end.max(start);
+        loop {
+            end = self.text[..end].trim_end().len().max(start);
+            let line = line_start(&self.text, end);
+            let words = self.text[line.max(start)..end].trim();
+            if line < start || words.len() < 3 || !words.chars().all(|c| c == '-') {
+                return if end == 0 { 0 } else { line_end(&self.text, end) };
+            }
+            end = line;
+        }
+    }
+
+    /// The splice that puts an entry into a section that has yet to be made.
+    fn into_new(&self, path: &[String], content: &Content<'_>) -> Result<Splice, ChangeError> {
+        let (depth, place) = (1..path.len())
+            .rev()
+            .find_map(|depth| Some((depth, self.place(&path[..depth])?)))
+            .unwrap_or((0, Place { heading: None, parent: None }));
+        let style = self.style(&[]);
+        let level = match place.heading {
+            Some(heading) if depth > 0 => usize::from(self.headings[heading].level) + 1,
+            _ => self.top_level(),
+        };
+        let (mut lines, mut prefix, mut at) = (Vec::new(), self.bullet(), 0);
+        let mut apart = true;
+        if let Some(parent) = place.parent {
+            at = self.nodes[parent].end;
+            prefix = self.nested_indent(self.prefix(&self.nodes[parent])) + &prefix;
+            apart = false;
+        } else {
+            at = at.max(self.end_of_section(place.heading, depth));
+        }
+        for (below, name) in path[depth..].iter().enumerate() {
+            match place.parent.is_none() && level + below <= 6 {
+                true => lines.extend([
+                    format!("{} {}", "#".repeat(level + below), write::heading(name)),
+                    String::new(),
+                ]),
+                false => {
+                    lines.push(format!("{prefix}{}", write::group(name)));
+                    prefix = self.nested_indent(&prefix) + &self.bullet();
+                }
+            }
+        }
+        lines.push(format!("{prefix}{}", content.item(&style)?));
+        if apart {
+            // As far from what precedes it as other headings are.
+            let gaps =
+                self.headings.iter().skip(1).map(|heading| self.blank_lines_before(heading.span.start));
+            lines.splice(0..0, vec![String::new(); gaps.max().unwrap_or(1).clamp(1, 3) - 1]);
+        }
+        Ok(self.insert(at, &lines, apart, apart))
+    }
+
+    fn blank_lines_before(&self, at: usize) -> usize {
+        let before = &self.text[..line_start(&self.text, at)];
+        before[before.trim_end().len()..].matches('\n').count().saturating_sub(1)
+    }
+
+    fn top_level(&self) -> usize {
+        let mut counts = [0_usize; 7];
+        for heading in self.headings.iter().filter(|heading| heading.path.len() == 1) {
+            counts[usize::from(heading.level)] += 1;
+        }
+        let most = (1..7).rev().max_by_key(|level| counts[*level]).filter(|level| counts[*level] > 0);
+        most.unwrap_or(2)
+    }
+
+    /// Where a new section under this heading goes; at the top, before the closing sections about the list itself.
+    fn end_of_section(&self, heading: Option<usize>, depth: usize) -> usize {
+        let next = match heading.filter(|_| depth > 0) {
+            Some(at) => {
+                let level = self.headings[at].level;
+                self.headings[at + 1..]
+                    .iter()
+                    .position(|next| next.level <= level)
+                    .map(|after| at + 1 + after)
+            }
+            None => {
+                let last = self.headings.iter().rposition(|heading| heading.about.is_none());
+                Some(last.map_or(0, |last| last + 1))
+            }
+        };
+        let end =
+            next.and_then(|at| self.headings.get(at)).map(|next| line_start(&self.text, next.span.start));
+        let end = end.unwrap_or(self.text.len());
+        self.last_line(if self.text.starts_with('\u{FEFF}') { 3.min(end) } else { 0 }, end)
+    }
+
+    /// The bullet this document uses, with its space.
+    fn bullet(&self) -> String {
+        let bullets = self.nodes.iter().filter(|node| node.entry.is_some() && node.row.is_none());
+        let bullet = bullets
+            .map(|node| &self.text[node.start..node.content])
+            .find(|bullet| bullet.starts_with(['-', '*', '+']) && bullet.ends_with(' '));
+        bullet.unwrap_or("- ").to_owned()
+    }
+
+    /// The indent of what is nested in an item with this prefix.
+    fn nested_indent(&self, prefix: &str) -> String {
+        let indent = &prefix[..prefix.len() - prefix.trim_start_matches([' ', '\t']).len()];
+        let uses_tabs =
+            self.nodes.iter().any(|node| node.parent.is_some() && self.prefix(node).starts_with('\t'));
+        match uses_tabs {
+            true => format!("{indent}\t"),
+            false => format!("{indent}{}", " ".repeat(prefix.chars().count() - indent.chars().count())),
+        }
+    }
+
+    /// Whole lines put between two lines; blank ones around them as asked, unless there are some.
+    fn insert(&self, at: usize, lines: &[String], blank_before: bool, blank_after: bool) -> Splice {
+        let eol = self.line_break();
+        let (before, after) = (&self.text[..at], &self.text[at..]);
+        let before = before.strip_prefix('\u{FEFF}').unwrap_or(before);
+        let is_ended = before.is_empty() || before.ends_with(['\n', '\r']);
+        let last = before.trim_end_matches(['\n', '\r']);
+        let is_blank = before.is_empty() || before.len() - last.len() > eol.len() * usize::from(is_ended);
+        let mut text = String::new();
+        if blank_before && !is_blank {
+            text.push_str(eol);
+        }
+        text.push_str(&lines.join(eol));
+        if blank_after && !after.is_empty() && !after.starts_with(['\n', '\r']) {
+            text.push_str(eol);
+        }
+        if is_ended {
+            text.push_str(eol);
+            return Splice { lines: at..at, new: text.into_bytes() };
+        }
+        // The last line has no end: it gets one, and the new last line has none.
+        let start = line_start(&self.text, at);
+        let mut new = self.bytes()[start..at].to_vec();
+        new.extend_from_slice(eol.as_bytes());
+        new.extend_from_slice(text.as_bytes());
+        Splice { lines: start..at, new }
+    }
+}
+
+/// The prefix of the item after one with this prefix: `3. ` after `2. `, but `1. ` where all are.
+fn next_number(prefix: &str) -> String {
+    let indent = prefix.len() - prefix.trim_start().len();
+    let digits =
+        prefix[indent..].len() - prefix[indent..].trim_start_matches(|c: char| c.is_ascii_digit()).len();
+    match prefix[indent..indent + digits].parse::<u32>() {
+        Ok(number) if number > 1 => {
+            format!("{}{}{}", &prefix[..indent], number + 1, &prefix[indent + digits..])
+        }
+        _ => prefix.to_owned(),
+    }
+}
