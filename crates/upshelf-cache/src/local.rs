@@ -1,0 +1,211 @@
+//! The level of this process: entries, flights, tags, and the one clock that orders loads and invalidations.
+
+use std::convert::Infallible;
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use quick_cache::Weighter;
+use quick_cache::sync::Cache as Entries;
+use tokio::sync::watch;
+use tokio::time::Instant;
+use tokio_util::task::TaskTracker;
+
+use crate::entry::Entry;
+use crate::flight::{Flight, Flights, Outcome};
+use crate::glob;
+use crate::inv::{Inv, Level, Receipt};
+use crate::tags::{Tag, Tags};
+
+/// The part of the cache within this process: the whole cache when there is nothing else.
+///
+/// Invalidations are numbered. A load notes the number it began at; its value is good while neither its key nor one of its
+/// tags has met an invalidation with a greater number. For tags the reader of an entry checks that; for keys
+/// the invalidation removes the entry and calls off the flight.
+pub struct Local {
+    sequence: AtomicU64,
+    everything: Arc<Tag>,
+    tags: Tags,
+    entries: Entries<Arc<str>, Arc<Entry>, ByWeight>,
+    flights: Flights,
+    tasks: TaskTracker,
+}
+
+#[derive(Clone)]
+struct ByWeight;
+
+impl Weighter<Arc<str>, Arc<Entry>> for ByWeight {
+    fn weight(&self, _: &Arc<str>, entry: &Arc<Entry>) -> u64 {
+        entry.weight
+    }
+}
+
+/// What a reader that missed is to do.
+pub(crate) enum Boarding {
+    /// Somebody else has just loaded it.
+    Found(Arc<Entry>),
+    /// Wait for somebody else's load.
+    Joined(Arc<Flight>),
+    /// Load, and tell the tower.
+    Leading(Arc<Flight>, watch::Sender<Option<Outcome>>),
+}
+
+/// What a flight brings home.
+pub(crate) enum Cargo {
+    /// A value to keep.
+    Entry(Arc<Entry>),
+    /// A value that its loader did not want kept.
+    Nothing,
+    /// No value: the one there is may be served for a while without another try.
+    Failure { backoff: Duration },
+}
+
+impl Local {
+    pub(crate) fn new(weight: u64) -> Self {
+        let items = usize::try_from(weight / 1024).unwrap_or(usize::MAX).clamp(64, 1 << 20);
+        Self {
+            sequence: AtomicU64::new(0),
+            everything: Arc::default(),
+            tags: Tags::default(),
+            entries: Entries::with_weighter(items, weight, ByWeight),
+            flights: Flights::default(),
+            tasks: TaskTracker::new(),
+        }
+    }
+
+    /// Returns the number of the last invalidation that has begun.
+    pub(crate) fn sequence(&self) -> u64 {
+        self.sequence.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn tag(&self, name: &str) -> Arc<Tag> {
+        self.tags.named(name)
+    }
+
+    pub(crate) fn everything(&self) -> Arc<Tag> {
+        Arc::clone(&self.everything)
+    }
+
+    pub(crate) fn tasks(&self) -> &TaskTracker {
+        &self.tasks
+    }
+
+    pub(crate) async fn close(&self) {
+        self.tasks.close();
+        self.tasks.wait().await;
+    }
+
+    /// Finds an entry that nothing has invalidated.
+    pub(crate) fn find(&self, key: &str) -> Option<Arc<Entry>> {
+        let entry = self.entries.get(key)?;
+        if entry.is_clean() {
+            return Some(entry);
+        }
+        self.entries.remove_if(key, |present| Arc::ptr_eq(present, &entry));
+        None
+    }
+
+    /// Finds what the reader wants, or the flight that brings it, or begins one.
+    pub(crate) fn board(&self, key: &str, is_wanted: impl FnOnce(&Entry) -> bool) -> Boarding {
+        let mut stripe = self.flights.of(key);
+        if let Some(entry) = self.find(key).filter(|entry| is_wanted(entry)) {
+            return Boarding::Found(entry);
+        }
+        if let Some(flight) = stripe.get(key)
+            && flight.is_clean()
+        {
+            return Boarding::Joined(Arc::clone(flight));
+        }
+        let (flight, tower) = Flight::new(self.sequence(), self.everything());
+        stripe.insert(key.into(), Arc::clone(&flight));
+        Boarding::Leading(flight, tower)
+    }
+
+    /// Ends a flight; what it brings counts only if it has not been called off.
+    pub(crate) fn land(&self, key: &Arc<str>, flight: &Arc<Flight>, cargo: Cargo) {
+        let mut stripe = self.flights.of(key);
+        if !stripe.get(key).is_some_and(|standing| Arc::ptr_eq(standing, flight)) {
+            return;
+        }
+        stripe.remove(key);
+        match cargo {
+            Cargo::Entry(entry) => self.entries.insert(Arc::clone(key), entry),
+            Cargo::Nothing => {}
+            Cargo::Failure { backoff } => {
+                if let Some(entry) = self.entries.peek(key) {
+                    entry.retry_after(Instant::now(), backoff);
+                }
+            }
+        }
+    }
+
+    /// Writes an entry that no flight brought; an older load must not overwrite it.
+    pub(crate) fn put(&self, key: &str, entry: Arc<Entry>) {
+        let mut stripe = self.flights.of(key);
+        stripe.remove(key);
+        self.entries.insert(key.into(), entry);
+    }
+
+    fn drop_key(&self, key: &str) {
+        let mut stripe = self.flights.of(key);
+        stripe.remove(key);
+        self.entries.remove(key);
+    }
+
+    /// Calls off the flights first: what lands before its stripe is reached is an entry when the entries are swept.
+    fn drop_pattern(&self, pattern: &str) {
+        for mut stripe in self.flights.all() {
+            stripe.retain(|key, _| !glob::covers(pattern, key));
+        }
+        self.entries.retain(|key, _| !glob::covers(pattern, key));
+    }
+
+    fn drop_everything(&self, sequence: u64) {
+        self.everything.touch(sequence);
+        for mut stripe in self.flights.all() {
+            stripe.clear();
+        }
+        self.entries.clear();
+    }
+}
+
+impl Level for Local {
+    type Error = Infallible;
+
+    async fn invalidate(&self, what: &[Inv]) -> Result<Receipt, Infallible> {
+        let sequence = self.sequence.fetch_add(1, Ordering::AcqRel) + 1;
+        let mut receipt = Receipt::default();
+        for inv in what {
+            match inv {
+                Inv::Key(key) => {
+                    self.drop_key(key);
+                    receipt.keys += 1;
+                }
+                Inv::Tag(tag) | Inv::Cascade(tag) => {
+                    self.tags.named(tag).touch(sequence);
+                    receipt.tags += 1;
+                }
+                Inv::Pattern(pattern) => {
+                    self.drop_pattern(pattern);
+                    receipt.patterns += 1;
+                }
+                Inv::All => {
+                    self.drop_everything(sequence);
+                    receipt.all = true;
+                }
+            }
+        }
+        Ok(receipt)
+    }
+}
+
+impl fmt::Debug for Local {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Local")
+            .field("entries", &self.entries.len())
+            .field("weight", &self.entries.weight())
+            .field("capacity", &self.entries.capacity())
+            .finish_non_exhaustive()
+    }
+}
