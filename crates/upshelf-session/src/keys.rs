@@ -51,7 +51,7 @@ impl Keys {
             return Ok(false);
         }
         // Another process may sign with the old key for a while after this, and its clock may be off.
-        let overlap = access_ttl + SIGNING_AGE + LEEWAY;
+        let overlap = access_ttl.saturating_add(SIGNING_AGE + LEEWAY);
         // When another process was quicker, its ring is as new as ours would have been.
         vault.store_keys(&current.rotated(now, overlap)?).await.map_err(Error::vault)?;
         self.no_older_than(SignedDuration::ZERO, vault, now).await?;

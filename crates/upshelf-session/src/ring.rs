@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 
 use crate::error::Error;
 use crate::rows::KeyDocument;
+use crate::settings::end_of;
 
 /// One version of the key ring: exactly one active key, one that comes next, and retired ones.
 ///
@@ -136,7 +137,7 @@ impl Ring {
         keys.extend(self.keys.iter().filter(|key| key.is_accepted(now)).map(|key| {
             let stage = match key.stored.stage {
                 Stage::Next => Stage::Active { since: now },
-                Stage::Active { .. } => Stage::Retired { until: now + overlap },
+                Stage::Active { .. } => Stage::Retired { until: end_of(overlap, now) },
                 retired @ Stage::Retired { .. } => retired,
             };
             StoredKey { stage, ..key.stored.clone() }

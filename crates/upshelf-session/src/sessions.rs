@@ -12,7 +12,7 @@ use crate::local::{Local, Standing};
 use crate::refresh::RefreshToken;
 use crate::ring::Ring;
 use crate::rows::{Device, Ending, Reason, Rotation, RotationAttempt, Session, Target};
-use crate::settings::Settings;
+use crate::settings::{Settings, end_of};
 use crate::tokens::{OpenSession, Tokens};
 use crate::vault::Vault;
 
@@ -50,8 +50,8 @@ impl<V: Vault> Sessions<V> {
             created_at: now,
             auth_time: now,
             last_seen_at: now,
-            expires_at: now + self.settings.refresh_ttl,
-            idle_until: now + self.settings.idle_ttl,
+            expires_at: end_of(self.settings.refresh_ttl, now),
+            idle_until: end_of(self.settings.idle_ttl, now),
             device: device.clone(),
             current_hash: refresh.hash(),
             previous: None,
@@ -98,7 +98,7 @@ impl<V: Vault> Sessions<V> {
             sealed_successor: presented.seal(&successor).map_err(Error::keys)?,
             device: device.clone(),
             now,
-            idle_until: now + self.settings.idle_ttl,
+            idle_until: end_of(self.settings.idle_ttl, now),
         };
         match self.vault.rotate(&attempt).await.map_err(Error::vault)? {
             Rotation::Done(session) => self.tokens(&session, &successor, &ring, now),
@@ -201,7 +201,7 @@ impl<V: Vault> Sessions<V> {
         if session
             .is_some_and(|session| is_open(&session) && unseen_for(&session) >= self.settings.touch_every)
         {
-            let idle_until = now + self.settings.idle_ttl;
+            let idle_until = end_of(self.settings.idle_ttl, now);
             if let Err(error) = self.vault.touch(session_id, now, idle_until).await {
                 // The request itself is fine; the next one tries again.
                 tracing::warn!(
@@ -257,7 +257,7 @@ impl<V: Vault> Sessions<V> {
         ring: &Ring,
         now: Timestamp,
     ) -> Result<Tokens, Error> {
-        let exp = (now + self.settings.access_ttl).min(session.expires_at).as_second();
+        let exp = end_of(self.settings.access_ttl, now).min(session.expires_at).as_second();
         let claims = Claims {
             iss: self.settings.issuer.clone(),
             aud: self.settings.audience.clone(),

@@ -1,4 +1,4 @@
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 
 /// How long things live, and for whom tokens are made.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,4 +51,9 @@ impl Settings {
     pub fn hardened() -> Self {
         Self { access_ttl: SignedDuration::from_mins(15), ..Self::default() }
     }
+}
+
+/// The end of something that begins now; with a setting of thousands of years, the end of time.
+pub(crate) fn end_of(ttl: SignedDuration, now: Timestamp) -> Timestamp {
+    now.checked_add(ttl).unwrap_or(Timestamp::MAX)
 }

@@ -8,7 +8,8 @@ use governor::{Quota, RateLimiter};
 use tokio::runtime::{Builder, Runtime};
 use upshelf_throttle::{Mode, Policy, Rate, Subject, Throttle};
 
-const PLENTY: u32 = 1_000_000_000;
+/// As many as a limit in whole microseconds can allow.
+const PLENTY: u32 = 60_000_000;
 const THREADS: [usize; 2] = [1, 2];
 
 fn main() {

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod debts;
 mod fields;
 mod gcra;
 mod local;

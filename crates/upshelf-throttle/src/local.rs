@@ -1,4 +1,3 @@
-use std::borrow::Cow;
 use std::collections::HashMap;
 use std::convert::Infallible;
 use std::hash::{BuildHasher, RandomState};
@@ -6,7 +5,8 @@ use std::sync::{Mutex, MutexGuard};
 
 use tokio::time::Instant;
 
-use crate::gcra::{Reading, Tat};
+use crate::debts::Debts;
+use crate::gcra::Reading;
 use crate::policy::Policy;
 use crate::subject::Subject;
 use crate::throttle::{Adjustment, Limiter};
@@ -36,17 +36,10 @@ pub struct Local {
 
 #[derive(Debug, Default)]
 struct Shard {
-    subjects: HashMap<Box<str>, Vec<Debt>>,
+    subjects: HashMap<Box<str>, Debts>,
     /// Twice what was left by the last sweep.
     sweep_above: usize,
     swept_at: u64,
-}
-
-/// What one subject owes to one policy.
-#[derive(Debug)]
-struct Debt {
-    policy: Cow<'static, str>,
-    tat: Tat,
 }
 
 impl Default for Local {
@@ -85,20 +78,21 @@ impl Local {
         let mut shard = self.shard(subject);
         // Read under the lock: time must not run backwards between two decisions about one subject.
         let now = self.now();
-        let debts = shard.subjects.get(subject.as_str()).map_or(&[][..], Vec::as_slice);
-        let read = |policy: &Policy| {
-            let debt = debts.iter().find(|debt| debt.policy == policy.name());
-            Reading::new(policy.rate(), now, debt.map(|debt| debt.tat), cost)
-        };
-        let readings: Vec<_> = policies.iter().map(|policy| (*policy, read(policy))).collect();
-        let is_allowed = readings.iter().all(|(policy, reading)| policy.is_shadow() || reading.fits());
+        let held = shard.subjects.get(subject.as_str());
+        let read = |policy: &&Policy| Debts::read(held, policy, cost, now);
+        let readings: Vec<_> = policies.iter().map(read).collect();
+        let asked = || policies.iter().copied().zip(&readings);
+        let is_allowed = asked().all(|(policy, reading)| policy.is_shadow() || reading.fits());
         let charge = |reading: &Reading| is_charged && is_allowed && reading.fits();
-        let usages = readings.iter().map(|(policy, reading)| Usage::new(policy, reading, charge(reading)));
-        let verdict = Verdict { is_allowed, usages: usages.collect() };
-        for (policy, reading) in readings.iter().filter(|(_, reading)| charge(reading)) {
-            shard.set(subject, policy, reading.charged().tat(), now, self.shard_capacity);
+
+        let usages = asked().map(|(policy, reading)| Usage::new(policy, reading, charge(reading))).collect();
+        let mut charges = asked().filter(|(_, reading)| charge(reading)).peekable();
+        if charges.peek().is_some() {
+            shard.change(subject, now, self.shard_capacity, |debts| {
+                charges.for_each(|(policy, reading)| debts.set(policy, reading.charged().tat(), now));
+            });
         }
-        verdict
+        Verdict { is_allowed, usages }
     }
 }
 
@@ -116,13 +110,13 @@ impl Limiter for Local {
     async fn adjust(&self, subject: &Subject, policy: &Policy, by: Adjustment) -> Result<(), Infallible> {
         let mut shard = self.shard(subject);
         let now = self.now();
-        let reading = Reading::new(policy.rate(), now, shard.get(subject, policy), 0);
+        let reading = Debts::read(shard.subjects.get(subject.as_str()), policy, 0, now);
         let tat = match by {
             Adjustment::Penalty(cost) => reading.penalized(cost),
             Adjustment::Refund(cost) => reading.refunded(cost),
             Adjustment::Block(time) => reading.blocked(time),
         };
-        shard.set(subject, policy, tat, now, self.shard_capacity);
+        shard.change(subject, now, self.shard_capacity, |debts| debts.set(policy, tat, now));
         Ok(())
     }
 
@@ -133,23 +127,15 @@ impl Limiter for Local {
 }
 
 impl Shard {
-    fn get(&self, subject: &Subject, policy: &Policy) -> Option<Tat> {
-        let debts = self.subjects.get(subject.as_str())?;
-        debts.iter().find(|debt| debt.policy == policy.name()).map(|debt| debt.tat)
-    }
-
-    fn set(&mut self, subject: &Subject, policy: &Policy, tat: Tat, now: u64, capacity: usize) {
+    fn change(&mut self, subject: &Subject, now: u64, capacity: usize, change: impl FnOnce(&mut Debts)) {
         if let Some(debts) = self.subjects.get_mut(subject.as_str()) {
-            if let Some(debt) = debts.iter_mut().find(|debt| debt.policy == policy.name()) {
-                debt.tat = tat;
-            } else {
-                debts.retain(|debt| debt.tat > now);
-                debts.push(Debt { policy: policy.shared_name(), tat });
-            }
-        } else if tat > now {
+            return change(debts);
+        }
+        let mut debts = Debts::default();
+        change(&mut debts);
+        if debts.free_at() > now {
             self.make_room(now, capacity);
-            let debt = Debt { policy: policy.shared_name(), tat };
-            self.subjects.insert(subject.as_str().into(), vec![debt]);
+            self.subjects.insert(subject.as_str().into(), debts);
         }
     }
 
@@ -158,22 +144,18 @@ impl Shard {
             return;
         }
         if now >= self.swept_at + SWEEP_EVERY_MICROS {
-            self.subjects.retain(|_, debts| free_at(debts) > now);
+            self.subjects.retain(|_, debts| debts.free_at() > now);
             self.sweep_above = self.subjects.len() * 2;
             self.swept_at = now;
             self.subjects.shrink_to(self.sweep_above);
         }
         if self.subjects.len() >= capacity {
-            let soonest = self.subjects.iter().take(SAMPLE).min_by_key(|(_, debts)| free_at(debts));
+            let soonest = self.subjects.iter().take(SAMPLE).min_by_key(|(_, debts)| debts.free_at());
             if let Some(subject) = soonest.map(|(subject, _)| subject.clone()) {
                 self.subjects.remove(&subject);
             }
         }
     }
-}
-
-fn free_at(debts: &[Debt]) -> Tat {
-    debts.iter().map(|debt| debt.tat).max().unwrap_or(0)
 }
 
 fn lock(shard: &Mutex<Shard>) -> MutexGuard<'_, Shard> {

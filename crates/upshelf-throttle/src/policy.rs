@@ -57,6 +57,8 @@ pub struct Rate {
     limit: u32,
     period: Duration,
     burst: u32,
+    /// What one request is worth. Rounded up: a rate that does not divide evenly allows less, never more.
+    interval_micros: u64,
 }
 
 const SECOND: u64 = 1;
@@ -67,48 +69,51 @@ const DAY: u64 = 24 * HOUR;
 const LONGEST_MICROS: u128 = 1 << 51;
 
 impl Rate {
-    /// Allows `limit` requests in each `period`, all of which may come at once.
+    /// Allows `limit` requests in each `period`, all of which may come at once. No rate is above a million a second.
     pub fn new(limit: u32, period: Duration) -> Result<Self, Error> {
-        Self { limit, period, burst: limit }.checked()
+        Self::checked(limit, period, limit).ok_or(Error::Rate)
     }
 
-    /// Allows `limit` requests a second. Panics if that is none.
+    /// Allows `limit` requests a second. Panics on none, and on more than a million a second.
     pub const fn per_second(limit: u32) -> Self {
         Self::constant(limit, SECOND)
     }
 
-    /// Allows `limit` requests a minute. Panics if that is none.
+    /// Allows `limit` requests a minute. Panics on none, and on more than a million a second.
     pub const fn per_minute(limit: u32) -> Self {
         Self::constant(limit, MINUTE)
     }
 
-    /// Allows `limit` requests an hour. Panics if that is none.
+    /// Allows `limit` requests an hour. Panics on none, and on more than a million a second.
     pub const fn per_hour(limit: u32) -> Self {
         Self::constant(limit, HOUR)
     }
 
-    /// Allows `limit` requests a day. Panics if that is none.
+    /// Allows `limit` requests a day. Panics on none, and on more than a million a second.
     pub const fn per_day(limit: u32) -> Self {
         Self::constant(limit, DAY)
     }
 
-    const fn constant(limit: u32, period: u64) -> Self {
-        assert!(limit > 0, "a rate allows at least one request");
-        Self { limit, period: Duration::from_secs(period), burst: limit }
+    const fn constant(limit: u32, seconds: u64) -> Self {
+        Self::checked(limit, Duration::from_secs(seconds), limit)
+            .expect("a rate allows at least one request, and at most a million a second")
     }
 
     /// Sets how many requests may come at once.
     pub fn with_burst(self, burst: u32) -> Result<Self, Error> {
-        Self { burst, ..self }.checked()
+        Self::checked(self.limit, self.period, burst).ok_or(Error::Rate)
     }
 
-    fn checked(self) -> Result<Self, Error> {
-        let is_sound = self.limit > 0
-            && self.burst > 0
-            && self.period >= Duration::from_millis(1)
-            && self.period.as_micros() <= LONGEST_MICROS
-            && u128::from(self.interval_micros()) * u128::from(self.burst) <= LONGEST_MICROS;
-        if is_sound { Ok(self) } else { Err(Error::Rate) }
+    const fn checked(limit: u32, period: Duration, burst: u32) -> Option<Self> {
+        let micros = period.as_micros();
+        if limit == 0 || burst == 0 || micros > LONGEST_MICROS || micros < limit as u128 {
+            return None;
+        }
+        let interval = micros.div_ceil(limit as u128);
+        if interval * burst as u128 > LONGEST_MICROS {
+            return None;
+        }
+        Some(Self { limit, period, burst, interval_micros: interval as u64 })
     }
 
     /// How many requests a period allows.
@@ -126,10 +131,8 @@ impl Rate {
         self.burst
     }
 
-    /// The time that one request is worth. Rounded up: a rate that does not divide evenly allows less, never more.
     pub(crate) fn interval_micros(&self) -> u64 {
-        u64::try_from(self.period.as_micros().div_ceil(u128::from(self.limit)))
-            .expect("the longest period fits in 51 bits")
+        self.interval_micros
     }
 }
 
@@ -225,6 +228,7 @@ mod tests {
             "1/4294967295d",
             "1/9999d burst 4294967295",
             "99999999999/s",
+            "1000001/s",
         ];
         for text in wrong {
             assert_eq!(text.parse::<Rate>(), Err(Error::Rate), "{text}");

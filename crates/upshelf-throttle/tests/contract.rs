@@ -96,6 +96,21 @@ upshelf_testkit::contract! {
         assert_eq!(refused.retry_after, Duration::from_secs(12));
     }
 
+    async fn more_is_left_when_the_verdict_said_so(limiter: impl Limiter) {
+        let ten = ten_a_minute();
+        limiter.take(&ada(), &[&ten], 4).await.expect(SURE);
+        advance(Duration::from_secs(2)).await;
+        let usage = limiter.peek(&ada(), &[&ten], 1).await.expect(SURE).usages.remove(0);
+        assert_eq!((usage.remaining, usage.next_after), (6, Duration::from_secs(4)));
+        limiter.adjust(&ada(), &ten, Adjustment::Penalty(8)).await.expect(SURE);
+        let usage = limiter.peek(&ada(), &[&ten], 1).await.expect(SURE).usages.remove(0);
+        assert_eq!((usage.remaining, usage.next_after), (0, Duration::from_secs(16)));
+        advance(usage.next_after - Duration::from_micros(1)).await;
+        assert_eq!(remaining(&limiter, &ten).await, 0);
+        advance(Duration::from_micros(1)).await;
+        assert_eq!(remaining(&limiter, &ten).await, 1);
+    }
+
     async fn a_peek_charges_nothing(limiter: impl Limiter) {
         let ten = ten_a_minute();
         for _ in 0..3 {

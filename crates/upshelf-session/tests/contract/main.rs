@@ -216,6 +216,16 @@ upshelf_testkit::contract! {
         house.check(&open, START + days(1)).await.expect("the session is open");
     }
 
+    async fn settings_of_thousands_of_years_do_no_harm(house: House) {
+        let ages = SignedDuration::MAX;
+        let settings = Settings { access_ttl: ages, refresh_ttl: ages, idle_ttl: ages, ..Settings::default() };
+        let house = House::over(house.vault, settings, START).await;
+        let tokens = house.sign_in(ADA, START).await;
+        house.check(&tokens, START + days(365_000)).await.expect("the session is open");
+        house.sessions.rotate_keys(START).await.expect("memory does not fail");
+        house.refresh(&tokens, START + days(365_000)).await.expect("the session is open");
+    }
+
     async fn the_hardened_profile_gives_access_for_fifteen_minutes(house: House) {
         let house = House::over(house.vault, Settings::hardened(), START).await;
         let tokens = house.sign_in(ADA, START).await;
