@@ -1,0 +1,33 @@
+//! Begins jobs of the kind `note`, says so, and never ends one: what a test kills. The argument is the database.
+
+use sqlx::PgPool;
+use sqlx::sqlite::SqlitePoolOptions;
+use upshelf_queue::{BoxError, Context, Handlers, Job, Outcome, Pools, Queue, Settings};
+
+#[derive(serde::Serialize, serde::Deserialize)]
+struct Note {
+    name: String,
+}
+
+impl Job for Note {
+    const NAME: &'static str = "note";
+    const QUEUE: &'static str = "notes";
+}
+
+async fn begin(note: Note, _: Context) -> Result<Outcome, BoxError> {
+    println!("began {}", note.name);
+    std::future::pending().await
+}
+
+#[tokio::main]
+async fn main() -> Result<(), BoxError> {
+    let address = std::env::args().nth(1).ok_or("usage: victim DATABASE")?;
+    let pools = if address.starts_with("sqlite:") {
+        let pool = SqlitePoolOptions::new().max_connections(1).connect(&address).await?;
+        Pools::Sqlite { write: pool.clone(), read: pool }
+    } else {
+        Pools::Postgres(PgPool::connect(&address).await?)
+    };
+    let _running = Queue::local(pools, Settings::default())?.work(Handlers::default().on(begin)).await?;
+    std::future::pending().await
+}
