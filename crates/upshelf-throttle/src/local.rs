@@ -78,19 +78,21 @@ impl Local {
         let mut shard = self.shard(subject);
         // Read under the lock: time must not run backwards between two decisions about one subject.
         let now = self.now();
-        let held = shard.subjects.get(subject.as_str());
-        let read = |policy: &&Policy| Debts::read(held, policy, cost, now);
+        let held = shard.subjects.get_mut(subject.as_str());
+        let read = |policy: &&Policy| Debts::read(held.as_deref(), policy, cost, now);
         let readings: Vec<_> = policies.iter().map(read).collect();
         let asked = || policies.iter().copied().zip(&readings);
         let is_allowed = asked().all(|(policy, reading)| policy.is_shadow() || reading.fits());
         let charge = |reading: &Reading| is_charged && is_allowed && reading.fits();
 
         let usages = asked().map(|(policy, reading)| Usage::new(policy, reading, charge(reading))).collect();
-        let mut charges = asked().filter(|(_, reading)| charge(reading)).peekable();
-        if charges.peek().is_some() {
-            shard.change(subject, now, self.shard_capacity, |debts| {
-                charges.for_each(|(policy, reading)| debts.set(policy, reading.charged().tat(), now));
-            });
+        let charges = asked().filter(|(_, reading)| charge(reading));
+        let charge_to = |debts: &mut Debts| {
+            charges.for_each(|(policy, reading)| debts.set(policy, reading.charged().tat(), now));
+        };
+        match held {
+            Some(debts) => charge_to(debts),
+            None => shard.add(subject, now, self.shard_capacity, charge_to),
         }
         Verdict { is_allowed, usages }
     }
@@ -116,7 +118,11 @@ impl Limiter for Local {
             Adjustment::Refund(cost) => reading.refunded(cost),
             Adjustment::Block(time) => reading.blocked(time),
         };
-        shard.change(subject, now, self.shard_capacity, |debts| debts.set(policy, tat, now));
+        let change = |debts: &mut Debts| debts.set(policy, tat, now);
+        match shard.subjects.get_mut(subject.as_str()) {
+            Some(debts) => change(debts),
+            None => shard.add(subject, now, self.shard_capacity, change),
+        }
         Ok(())
     }
 
@@ -127,10 +133,8 @@ impl Limiter for Local {
 }
 
 impl Shard {
-    fn change(&mut self, subject: &Subject, now: u64, capacity: usize, change: impl FnOnce(&mut Debts)) {
-        if let Some(debts) = self.subjects.get_mut(subject.as_str()) {
-            return change(debts);
-        }
+    /// Takes up a subject that is not held, if it comes to owe something.
+    fn add(&mut self, subject: &Subject, now: u64, capacity: usize, change: impl FnOnce(&mut Debts)) {
         let mut debts = Debts::default();
         change(&mut debts);
         if debts.free_at() > now {
