@@ -149,7 +149,7 @@ contract! {
     threads parts { local => Local::new(Buffer { messages: 100_000, bytes: 1 << 24 }) }
 
     async fn racing_publishers_are_heard_in_one_order_by_all(bus: Local) {
-        let mut listeners = vec![listen(&bus, "votes").await, listen_pattern(&bus, "*").await];
+        let mut listeners = [listen(&bus, "votes").await, listen_pattern(&bus, "*").await];
         let mut publishers = tokio::task::JoinSet::new();
         for publisher in 0..4 {
             let bus = bus.clone();

@@ -49,8 +49,8 @@ pub struct Builder {
 }
 
 impl Builder {
-    /// Bounds the memory of this process's entries, in bytes; default 64 MiB. A value of about a tenth of it or more
-    /// may be too heavy to be kept.
+    /// Bounds the memory of this process's entries, in bytes; default 64 MiB. A value heavier than about 3.5 MiB, or than
+    /// nearly the whole bound where that is less, is returned but not kept.
     #[must_use]
     pub fn weight(mut self, bytes: u64) -> Self {
         self.weight = bytes;

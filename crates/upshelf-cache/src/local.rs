@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use quick_cache::Weighter;
 use quick_cache::sync::Cache as Entries;
+use quick_cache::{OptionsBuilder, Weighter};
 use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
@@ -17,6 +17,9 @@ use crate::flight::{Flight, Flights, Outcome};
 use crate::glob;
 use crate::inv::{Inv, Level, Receipt};
 use crate::tags::{Tag, Tags};
+
+/// The weight that shares one lock: an entry must be lighter, so that more locks would mean smaller values.
+const SHARD: u64 = 4 << 20;
 
 /// The part of the cache within this process: the whole cache when there is nothing else.
 ///
@@ -63,12 +66,17 @@ pub(crate) enum Cargo {
 
 impl Local {
     pub(crate) fn new(weight: u64) -> Self {
-        let items = usize::try_from(weight / 1024).unwrap_or(usize::MAX).clamp(64, 1 << 20);
+        let options = OptionsBuilder::new()
+            .shards(usize::try_from(weight / SHARD).unwrap_or(usize::MAX).clamp(1, 64))
+            .estimated_items_capacity(usize::try_from(weight / 1024).unwrap_or(usize::MAX).clamp(64, 1 << 20))
+            .weight_capacity(weight)
+            .build()
+            .expect("both capacities are given");
         Self {
             sequence: AtomicU64::new(0),
             everything: Arc::default(),
             tags: Tags::default(),
-            entries: Entries::with_weighter(items, weight, ByWeight),
+            entries: Entries::with_options(options, ByWeight, Default::default(), Default::default()),
             flights: Flights::default(),
             tasks: TaskTracker::new(),
         }

@@ -273,6 +273,26 @@ contract! {
     }
 }
 
+contract! {
+    threads parts { local => of_one_process() }
+
+    async fn readers_on_many_threads_load_each_key_once(cache: &Cache) {
+        let (region, database) = (numbers(cache), Database::default());
+        let mut readers = JoinSet::new();
+        for _ in 0..8 {
+            let (region, database) = (region.clone(), database.clone());
+            readers.spawn(async move {
+                for n in 0..5000 {
+                    let hit = region.get_or_load(&format!("cache:profile:{n}"), database.load()).await;
+                    assert!(hit.is_ok());
+                }
+            });
+        }
+        readers.join_all().await;
+        assert_eq!(database.asked(), 5000);
+    }
+}
+
 #[tokio::test]
 async fn memory_is_bounded_by_weight() {
     let cache = Cache::builder().weight(1 << 20).build();
@@ -282,6 +302,13 @@ async fn memory_is_bounded_by_weight() {
     }
     let kept = (0..10_000).filter(|n| region.peek(&format!("cache:text:{n}")).is_some()).count();
     assert!((400..=1000).contains(&kept), "{kept} values of 1,000 bytes are in 1 MiB");
+}
+
+#[tokio::test]
+async fn a_value_of_three_mebibytes_is_kept_by_the_default_bound() {
+    let region = Cache::builder().build().region::<String>("texts", Policy::ttl(Duration::from_secs(60)));
+    region.set(KEY, "x".repeat(3 << 20)).await;
+    assert!(region.peek(KEY).is_some());
 }
 
 #[tokio::test]

@@ -52,6 +52,8 @@ async fn many_readers_of_a_new_top_list_load_it_once() {
                 tokio::task::yield_now().await;
                 Ok::<_, Infallible>(vec![(1, ONE), (2, ONE)])
             };
+            let known = tally.counts(&[1], async |_| Ok::<_, Infallible>(vec![(1, ONE)])).await;
+            assert_eq!(known, Ok(vec![Some(ONE)]));
             tally.top(10, load).await
         });
     }
