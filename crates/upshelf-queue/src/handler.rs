@@ -29,8 +29,8 @@ pub enum Outcome {
 pub trait Handler<J: Job>: Send + Sync + 'static {
     /// Makes one attempt.
     ///
-    /// It is dropped at its next await point when it has not ended within [`Job::TIMEOUT`], or when the queue is
-    /// closed and the limit has passed; [`Context::cancellation`] is cancelled one second before.
+    /// When [`Job::TIMEOUT`] has passed, or the queue is closed and its limit has passed, [`Context::cancellation`] is
+    /// cancelled; one second later the attempt is dropped at its next await point.
     fn run(&self, job: J, context: Context) -> impl Future<Output = Result<Outcome, BoxError>> + Send;
 }
 

@@ -111,7 +111,7 @@ impl Queue {
         self.local.pools()
     }
 
-    /// Makes or updates the queue's tables (`river_…`); safe to call at every start.
+    /// Makes or updates the queue's tables (`river_…`); safe to call at every start, of several processes at once.
     ///
     /// # Errors
     /// [`Error::Database`].

@@ -4,7 +4,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use riverqueue::Client;
-use riverqueue::migrate::{PostgresMigrator, SqliteMigrator};
 use sqlx::{PgConnection, PgPool, SqliteConnection, SqlitePool};
 
 use crate::error::During;
@@ -12,6 +11,7 @@ use crate::{Batch, Broker, Entry, Job, JobId, Options, Page, Result, Settings, S
 
 mod insert;
 mod list;
+mod migrate;
 mod operations;
 mod periodic;
 mod running;
@@ -95,17 +95,6 @@ impl Local {
 
     pub(crate) fn pools(&self) -> &Pools {
         &self.pools
-    }
-
-    pub(crate) async fn migrate(&self) -> Result<()> {
-        const DOING: &str = "bring the queue's tables up to date";
-        match &self.pools {
-            Pools::Sqlite { write, .. } => {
-                SqliteMigrator::new(write.clone()).migrate_up().await.during(DOING)?
-            }
-            Pools::Postgres(pool) => PostgresMigrator::new(pool.clone()).migrate_up().await.during(DOING)?,
-        };
-        Ok(())
     }
 }
 

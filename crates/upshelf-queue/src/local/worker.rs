@@ -13,7 +13,7 @@ use serde_json::value::RawValue;
 use tokio_util::sync::CancellationToken;
 
 use crate::pace::Pace;
-use crate::{BoxError, Context, Error, Handler, Job, JobId, Outcome, Result, Settings};
+use crate::{BoxError, Context, Error, Handler, Job, JobId, Outcome, Rate, Result, Settings};
 
 /// How long an attempt that was asked to end may still take before it is dropped.
 const GRACE: Duration = Duration::from_secs(1);
@@ -35,11 +35,9 @@ impl Registrar<'_> {
         let attempt = Attempts {
             handler,
             pace: Arc::clone(pace),
-            // Every job that River hands out at once may have to wait for its permit.
+            // A job that River has handed out may have to wait for its permit behind all the others.
             backstop: BACKSTOP
-                + settings
-                    .rate
-                    .map_or(Duration::ZERO, |rate| rate.per * u32::from(settings.concurrency) / rate.jobs),
+                + settings.rate.map_or(Duration::ZERO, |rate| longest_wait(rate, settings.concurrency)),
             closing: self.closing.clone(),
             job: PhantomData,
         };
@@ -105,6 +103,11 @@ impl<J: Job, H: Handler<J>> Worker<Payload<J>> for Attempts<J, H> {
             Ended::HandedBack => Err(WorkCancelled.into()),
         }
     }
+}
+
+/// How long the last of `concurrency` jobs waits for its permit when the whole rate has just been used.
+fn longest_wait(rate: Rate, concurrency: u16) -> Duration {
+    rate.per.saturating_mul(u32::from(concurrency).div_ceil(rate.jobs))
 }
 
 enum Ended {

@@ -104,12 +104,7 @@ impl Shelf {
     }
 
     pub(crate) async fn begin(&self) -> Tx {
-        match &self.pools {
-            Pools::Sqlite { write, .. } => {
-                Tx::Sqlite(write.begin_with("BEGIN IMMEDIATE").await.expect("the writer is free"))
-            }
-            Pools::Postgres(pool) => Tx::Postgres(pool.begin().await.expect("the server answers")),
-        }
+        begin(&self.pools).await
     }
 
     pub(crate) async fn execute(&self, sqlite: &'static str, postgres: &'static str) {
@@ -150,6 +145,16 @@ impl Shelf {
         wait_until(&format!("job {id} to be {state:?}"), LIMIT, async || self.entry(id).await.state == state)
             .await;
         self.entry(id).await
+    }
+}
+
+/// Begins as the store does: SQLite's writer is taken now, not at the first write.
+pub(crate) async fn begin(pools: &Pools) -> Tx {
+    match pools {
+        Pools::Sqlite { write, .. } => {
+            Tx::Sqlite(write.begin_with("BEGIN IMMEDIATE").await.expect("the writer is free"))
+        }
+        Pools::Postgres(pool) => Tx::Postgres(pool.begin().await.expect("the server answers")),
     }
 }
 

@@ -144,4 +144,19 @@ contract! {
         shelf.queue.migrate().await.expect("nothing is to be done");
         assert_eq!(shelf.entry(id).await.state, State::Waiting);
     }
+
+    async fn two_processes_may_make_the_tables_at_once(shelf: &Shelf) {
+        shelf
+            .execute(
+                "DROP TABLE river_job; DROP TABLE river_queue; DROP TABLE river_leader;
+                 DROP TABLE river_migration; DROP TABLE river_notification",
+                "DROP SCHEMA public CASCADE; CREATE SCHEMA public",
+            )
+            .await;
+        let queues = [shelf.elsewhere().await, shelf.elsewhere().await, shelf.elsewhere().await];
+        let (one, two, three) = tokio::join!(queues[0].migrate(), queues[1].migrate(), queues[2].migrate());
+        assert!(one.is_ok() && two.is_ok() && three.is_ok(), "{one:?} {two:?} {three:?}");
+        let id = queues[0].push(&Note::new("first"), Options::default()).await.expect("it is inserted");
+        assert!(id.is_some());
+    }
 }

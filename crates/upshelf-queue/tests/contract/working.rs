@@ -5,7 +5,7 @@ use std::time::Duration;
 use upshelf_queue::{BoxError, Broker, Context, Handlers, Job, Options, Outcome, Rate, State};
 use upshelf_testkit::{Patience, contract, wait_until};
 
-use crate::fixture::{LIMIT, Note, Shelf};
+use crate::fixture::{LIMIT, Note, Shelf, begin};
 
 /// Another kind of job with the name of the first, as an older version wrote it.
 #[derive(serde::Serialize, serde::Deserialize)]
@@ -25,6 +25,17 @@ struct Stranger {}
 impl Job for Stranger {
     const NAME: &'static str = "stranger";
     const QUEUE: &'static str = Note::QUEUE;
+}
+
+/// A job that makes another.
+#[derive(serde::Serialize, serde::Deserialize)]
+struct Letter {
+    name: String,
+}
+
+impl Job for Letter {
+    const NAME: &'static str = "letter";
+    const QUEUE: &'static str = "letters";
 }
 
 contract! {
@@ -155,5 +166,40 @@ contract! {
             assert!(window[5] - window[0] >= rate.per - Duration::from_millis(20), "{:?}", window[5] - window[0]);
         }
         assert!(moments[15] - moments[0] <= Duration::from_secs(3), "{:?}", moments[15] - moments[0]);
+    }
+
+    async fn workers_and_transactions_never_lock_each_other_out(shelf: &Shelf) {
+        // Each letter's handler inserts a note in a transaction of its own, while others insert letters.
+        let (queue, pools) = (shelf.queue.clone(), shelf.pools.clone());
+        let handler = move |letter: Letter, _: Context| {
+            let (queue, pools) = (queue.clone(), pools.clone());
+            async move {
+                let mut tx = begin(&pools).await;
+                queue.enqueue(tx.connection(), &Note::new(&letter.name), Options::default()).await?;
+                tx.commit().await;
+                queue.wake(Note::QUEUE);
+                Ok::<_, BoxError>(Outcome::Done)
+            }
+        };
+        let running = shelf.queue.work(shelf.handlers().on(handler)).await.expect("the workers start");
+        let elsewhere = shelf.elsewhere().await;
+        for number in 0..60 {
+            let letter = Letter { name: format!("letter {}", number % 20) };
+            let mut tx = shelf.begin().await;
+            shelf.queue.enqueue(tx.connection(), &letter, Options::default()).await.expect("it is inserted");
+            tx.commit().await;
+            shelf.queue.wake(Letter::QUEUE);
+            elsewhere.push(&letter, Options::default()).await.expect("it is inserted from another process");
+        }
+        wait_until("every note", LIMIT, async || {
+            shelf.queue.stats(Note::QUEUE).await.expect("the database answers").completed == 120
+        })
+        .await;
+        running.close(LIMIT).await.expect("it closes");
+        assert_eq!(shelf.seen.count("letter 7"), 6);
+        let letters = shelf.queue.stats(Letter::QUEUE).await.expect("the database answers");
+        assert_eq!((letters.completed, letters.failed, letters.delayed), (120, 0, 0));
+        let first = shelf.queue.jobs(Letter::QUEUE, State::Completed, None, 200).await.expect("it lists").jobs;
+        assert!(first.iter().all(|letter| letter.attempt == 1));
     }
 }
