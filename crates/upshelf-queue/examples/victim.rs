@@ -28,6 +28,8 @@ async fn main() -> Result<(), BoxError> {
     } else {
         Pools::Postgres(PgPool::connect(&address).await?)
     };
-    let _running = Queue::local(pools, Settings::default())?.work(Handlers::default().on(begin)).await?;
+    let queue = Queue::local(pools, Settings::default())?;
+    queue.migrate().await?;
+    let _running = queue.work(Handlers::default().on(begin)).await?;
     std::future::pending().await
 }
