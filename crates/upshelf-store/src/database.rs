@@ -57,7 +57,7 @@ macro_rules! on {
 }
 pub(crate) use on;
 
-static SQLITE: sqlx::migrate::Migrator = sqlx::migrate!("migrations/sqlite");
+pub(crate) static SQLITE: sqlx::migrate::Migrator = sqlx::migrate!("migrations/sqlite");
 static POSTGRES: sqlx::migrate::Migrator = sqlx::migrate!("migrations/postgres");
 
 impl Store {
@@ -69,7 +69,8 @@ impl Store {
     /// program, [`Error::Database`] when the database cannot be reached.
     pub async fn open(url: &str) -> Result<Store> {
         let pools = if url.starts_with("postgres://") || url.starts_with("postgresql://") {
-            let options = PgConnectOptions::from_str(url).map_err(|error| Error::Address(error.to_string()))?;
+            let options =
+                PgConnectOptions::from_str(url).map_err(|error| Error::Address(error.to_string()))?;
             let pool = PgPoolOptions::new()
                 .max_connections(16)
                 .acquire_timeout(Duration::from_secs(10))

@@ -24,6 +24,12 @@ pub enum Error {
     /// What ran inside a shared transaction failed.
     #[error("could not finish the transaction")]
     Inside(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// A backup cannot be made or put back; says why.
+    #[error("{0}")]
+    Backup(String),
+    /// A file cannot be read or written.
+    #[error("could not {0}")]
+    File(&'static str, #[source] std::io::Error),
     /// The program is closing and takes no more work.
     #[error("the store is closing")]
     Closing,

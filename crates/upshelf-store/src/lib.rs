@@ -9,7 +9,7 @@
 //! caller: they join a shared commit, see [`Ballots`].
 //!
 //! ```
-//! # tokio::runtime::Runtime::new()?.block_on(async {
+//! # tokio::runtime::Runtime::new().unwrap().block_on(async {
 //! use upshelf_store::{Clock, MemberId, NewMember, Role, Store};
 //!
 //! let folder = tempfile::tempdir()?;
@@ -33,39 +33,72 @@
 //! # }).unwrap();
 //! ```
 
+mod analytics;
+mod api_keys;
+mod backup;
 mod ballots;
 mod categories;
 mod clock;
+mod collection_items;
+mod collections;
+mod comments;
 mod database;
+mod doctor;
 mod error;
+mod fold;
+mod idempotency;
 mod lists;
 mod log;
+mod mails;
 mod members;
+mod near;
+mod notice_preferences;
+mod notices;
 mod page;
 mod placements;
+mod profiles;
 mod resources;
+mod search;
+mod search_texts;
+mod sessions;
 mod settings;
 mod suggestions;
 mod types;
 mod votes;
+mod watches;
 
+pub use analytics::{Counts, DayCounts, ResourceCounts};
+pub use api_keys::{ApiKey, NewApiKey, Scope};
 pub use ballots::{Ballots, Cast, Count, Outcome, Touched};
 pub use categories::{Category, CountedCategory};
 pub use clock::{Clock, Time};
+pub use collection_items::CollectionItem;
+pub use collections::{Collection, CollectionChange, CollectionFilter, NewCollection, Owner};
+pub use comments::{Comment, NewComment};
 pub use database::{Pools, Store, Tx};
+pub use doctor::Finding;
 pub use error::{Error, Result, Unique};
+pub use fold::fold;
+pub use idempotency::{Claim, Reply};
 pub use lists::{Documents, List};
 pub use log::{Action, Actor, Document, LogEntry, LogFilter, NewLogEntry, ResourceVersion};
+pub use mails::{Mail, NewMail};
 pub use members::{Member, NewMember, Role};
+pub use notice_preferences::{EmailWish, NoticePreference};
+pub use notices::{Delivery, NewNotice, Notice};
 pub use page::{Page, PageRequest};
 pub use placements::{Placement, Tag};
+pub use profiles::Contributions;
 pub use resources::{
     ChangedResource, NewResource, Resource, ResourceFilter, ResourceSort, ResourceState, ResourceStatus,
 };
 pub use suggestions::{
-    Changes, Decision, Standing, Suggestion, SuggestionFilter, SuggestionKind, SuggestionSort, SuggestionStatus,
+    Changes, Decision, Standing, Suggestion, SuggestionFilter, SuggestionKind, SuggestionSort,
+    SuggestionStatus,
 };
 pub use types::{
-    ApiKeyId, CategoryId, CollectionId, CommentId, Json, ListId, LogId, MailId, MemberId, ResourceId, SuggestionId,
+    ApiKeyId, CategoryId, CollectionId, CommentId, Json, ListId, LogId, MailId, MemberId, ResourceId,
+    SuggestionId,
 };
 pub use votes::Side;
+pub use watches::{Watch, WatchKind, WatchLevel};

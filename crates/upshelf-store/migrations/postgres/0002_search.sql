@@ -1,13 +1,17 @@
--- Folded text (lower case, no accents; see search.rs) with its index of words and its index of trigrams.
-CREATE EXTENSION IF NOT EXISTS pg_trgm;
-
+-- Folded text (lower case, no accents; see fold.rs) with its index of words.
 CREATE TABLE resource_texts (
     resource_id UUID NOT NULL PRIMARY KEY REFERENCES resources (id) ON DELETE CASCADE,
-    title       TEXT NOT NULL,
+    title       TEXT COLLATE "C" NOT NULL,
     body        TEXT NOT NULL,
     words       TSVECTOR NOT NULL GENERATED ALWAYS AS (
         setweight(to_tsvector('simple', title), 'A') || setweight(to_tsvector('simple', body), 'D')
     ) STORED
 );
+CREATE INDEX resource_texts_by_title ON resource_texts (title);
 CREATE INDEX resource_texts_words ON resource_texts USING gin (words);
-CREATE INDEX resource_texts_trigrams ON resource_texts USING gin (title gin_trgm_ops, body gin_trgm_ops);
+
+-- Every word of the texts once: where search looks for what somebody may have meant. A word that no text has any more
+-- does no harm; `upshelf doctor --repair` removes it.
+CREATE TABLE search_words (
+    word TEXT COLLATE "C" NOT NULL PRIMARY KEY
+);

@@ -11,4 +11,5 @@ mod idempotency;
 mod mails;
 mod notices;
 mod search;
+mod sessions;
 mod watches;

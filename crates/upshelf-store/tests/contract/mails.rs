@@ -1,0 +1,60 @@
+use anyhow::Result;
+use upshelf_store::NewMail;
+use upshelf_testkit::contract;
+
+use crate::fixture::{Fixture, pages};
+
+fn mail(f: &Fixture, message_key: &str) -> NewMail {
+    NewMail {
+        id: f.clock.id(),
+        message_key: message_key.to_owned(),
+        recipient: "ada@example.org".to_owned(),
+        subject: "S".to_owned(),
+        body: "B".to_owned(),
+        html: "<p>B</p>".to_owned(),
+        created_at: f.now(),
+    }
+}
+
+contract! {
+    parts { sqlite => Fixture::sqlite().await, postgres => Fixture::postgres().await }
+
+    async fn one_cause_has_one_mail(f: &Fixture) -> Result<()> {
+        let (first, second) = (mail(f, "cause"), mail(f, "cause"));
+        let mut tx = f.write().await;
+        assert_eq!(tx.add_mail(&first).await?, first.id);
+        assert_eq!(tx.add_mail(&second).await?, first.id);
+        let found = tx.find_mail(first.id).await?.expect("it is there");
+        assert_eq!((found.recipient.as_str(), found.html.as_str()), ("ada@example.org", "<p>B</p>"));
+        assert_eq!(tx.find_mail(second.id).await?, None);
+        Ok(())
+    }
+
+    async fn a_mail_is_unsent_until_it_is_noted(f: &Fixture) -> Result<()> {
+        let (first, second) = (mail(f, "one"), mail(f, "two"));
+        let mut tx = f.write().await;
+        tx.add_mail(&first).await?;
+        tx.add_mail(&second).await?;
+        assert_eq!(tx.list_unsent_mails(1).await?.iter().map(|mail| mail.id).collect::<Vec<_>>(), [first.id]);
+        let later = f.pass(5);
+        assert!(tx.mark_mail_sent(first.id, later).await?);
+        assert!(!tx.mark_mail_sent(first.id, f.pass(5)).await?);
+        assert_eq!(tx.list_unsent_mails(9).await?.iter().map(|mail| mail.id).collect::<Vec<_>>(), [second.id]);
+        assert_eq!(tx.find_mail(first.id).await?.and_then(|mail| mail.sent_at), Some(later));
+        Ok(())
+    }
+
+    async fn mails_are_listed_newest_first_and_deleted_when_old(f: &Fixture) -> Result<()> {
+        let mut tx = f.write().await;
+        let mut expected = Vec::new();
+        for i in 0..5 {
+            f.pass(1);
+            expected.insert(0, tx.add_mail(&mail(f, &i.to_string())).await?);
+        }
+        let listed = pages(2, async |page| tx.list_mails(page).await).await;
+        assert_eq!(listed.iter().map(|mail| mail.id).collect::<Vec<_>>(), expected);
+        assert_eq!(tx.delete_mails_before(f.now()).await?, 4);
+        assert_eq!(pages(2, async |page| tx.list_mails(page).await).await.len(), 1);
+        Ok(())
+    }
+}
