@@ -13,7 +13,9 @@ use tokio_util::task::TaskTracker;
 use crate::database::on;
 use crate::error::During;
 use crate::suggestions::{controversy, hot};
-use crate::{Error, MemberId, Result, Side, Standing, Store, SuggestionId, SuggestionKind, SuggestionStatus, Time, Tx};
+use crate::{
+    Error, MemberId, Result, Side, Standing, Store, SuggestionId, SuggestionKind, SuggestionStatus, Time, Tx,
+};
 
 /// A vote to be cast.
 #[derive(Clone, Debug)]
@@ -198,7 +200,8 @@ fn tally<'a>(
 impl Tx {
     /// Reads the suggestions voted on and holds them, in id order, so that two batches never wait for each other.
     async fn lock_touched(&mut self, casts: &[Cast]) -> Result<BTreeMap<SuggestionId, Touched>> {
-        let ids: std::collections::BTreeSet<SuggestionId> = casts.iter().map(|cast| cast.suggestion).collect();
+        let ids: std::collections::BTreeSet<SuggestionId> =
+            casts.iter().map(|cast| cast.suggestion).collect();
         let lock = self.for_update();
         let rows: Vec<Touched> = on!(self, db => {
             let mut sql = QueryBuilder::new(
@@ -236,7 +239,8 @@ impl Tx {
     }
 
     async fn write_votes(&mut self, votes: &BTreeMap<(SuggestionId, MemberId), &Cast>) -> Result<()> {
-        let (cast, retracted): (Vec<&&Cast>, Vec<&&Cast>) = votes.values().partition(|cast| cast.side.is_some());
+        let (cast, retracted): (Vec<&&Cast>, Vec<&&Cast>) =
+            votes.values().partition(|cast| cast.side.is_some());
         if !cast.is_empty() {
             on!(self, db => {
                 let mut sql =

@@ -62,16 +62,30 @@ impl Tx {
         on!(self, db => sqlx::query_as(SQL).fetch_all(db).await).during("list categories")
     }
 
+    /// Counts the live resources placed in each category or further down, each once; categories without any are missing.
+    pub async fn count_below(&mut self) -> Result<Vec<(CategoryId, i64)>> {
+        const SQL: &str = "WITH RECURSIVE below (top, id) AS (
+                SELECT id, id FROM categories
+                UNION ALL SELECT b.top, c.id FROM categories c JOIN below b ON c.parent_id = b.id)
+            SELECT b.top, COUNT(DISTINCT p.resource_id) FROM below b JOIN placements p ON p.category_id = b.id
+                JOIN resources r ON r.id = p.resource_id AND r.status = 'live' GROUP BY b.top";
+        on!(self, db => sqlx::query_as(SQL).fetch_all(db).await)
+            .during("count the resources below categories")
+    }
+
     /// Finds a category.
     pub async fn find_category(&mut self, id: CategoryId) -> Result<Option<Category>> {
-        const SQL: &str = "SELECT id, list_id, parent_id, position, title, slug FROM categories WHERE id = $1";
+        const SQL: &str =
+            "SELECT id, list_id, parent_id, position, title, slug FROM categories WHERE id = $1";
         on!(self, db => sqlx::query_as(SQL).bind(id).fetch_optional(db).await).during("find a category")
     }
 
     /// Finds a category by its word in URLs.
     pub async fn find_category_by_slug(&mut self, slug: &str) -> Result<Option<Category>> {
-        const SQL: &str = "SELECT id, list_id, parent_id, position, title, slug FROM categories WHERE slug = $1";
-        on!(self, db => sqlx::query_as(SQL).bind(slug).fetch_optional(db).await).during("find a category by slug")
+        const SQL: &str =
+            "SELECT id, list_id, parent_id, position, title, slug FROM categories WHERE slug = $1";
+        on!(self, db => sqlx::query_as(SQL).bind(slug).fetch_optional(db).await)
+            .during("find a category by slug")
     }
 
     /// Gives categories their places in the tree anew.

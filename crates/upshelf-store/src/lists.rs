@@ -61,7 +61,8 @@ impl Tx {
 
     /// Finds the list with this slug.
     pub async fn find_list(&mut self, slug: &str) -> Result<Option<List>> {
-        const SQL: &str = "SELECT id, slug, title, version, created_at, changed_at FROM lists WHERE slug = $1";
+        const SQL: &str =
+            "SELECT id, slug, title, version, created_at, changed_at FROM lists WHERE slug = $1";
         on!(self, db => sqlx::query_as(SQL).bind(slug).fetch_optional(db).await).during("find a list")
     }
 

@@ -6,7 +6,8 @@ use crate::database::on;
 use crate::error::During;
 use crate::types::words;
 use crate::{
-    Json, LogId, MemberId, Page, PageRequest, ResourceId, ResourceState, Result, Standing, SuggestionId, Time, Tx,
+    Json, LogId, MemberId, Page, PageRequest, ResourceId, ResourceState, Result, Standing, SuggestionId,
+    Time, Tx,
 };
 
 words! {
@@ -140,14 +141,15 @@ pub struct ResourceVersion {
     pub log_id: Option<LogId>,
     /// What the resource was then.
     pub state: Json<ResourceState>,
-    /// What the document lost, when this version removed something from it.
-    pub cut: Option<Json<Value>>,
+    /// What takes the change back in the documents of lists.
+    pub undo: Option<Json<Value>>,
 }
 
 impl Tx {
     /// Adds an entry to the public log.
     pub async fn add_log(&mut self, new: &NewLogEntry) -> Result<()> {
-        const SQL: &str = "INSERT INTO log (id, at, actor, member_id, action, suggestion_id, resource_id, rule, standing,
+        const SQL: &str =
+            "INSERT INTO log (id, at, actor, member_id, action, suggestion_id, resource_id, rule, standing,
                 before, after, reason)
             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
         on!(self, db => sqlx::query(SQL)
@@ -194,12 +196,33 @@ impl Tx {
         Ok(page.page(rows, |entry: &LogEntry| entry.id))
     }
 
+    /// Lists entries of the log by id, in no order.
+    pub async fn list_log_of(&mut self, ids: &[LogId]) -> Result<Vec<LogEntry>> {
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        on!(self, db => {
+            let mut sql = QueryBuilder::new(
+                "SELECT l.id, l.at, l.actor, l.member_id, m.username, l.action, l.suggestion_id, l.resource_id, l.rule,
+                    l.standing, l.before, l.after, l.reason
+                    FROM log l LEFT JOIN members m ON m.id = l.member_id WHERE l.id IN (",
+            );
+            let mut list = sql.separated(", ");
+            for id in ids {
+                list.push_bind(id);
+            }
+            sql.push(")");
+            sql.build_query_as().fetch_all(db).await
+        })
+        .during("list entries of the log by id")
+    }
+
     /// Remembers versions of resources.
     pub async fn add_versions(&mut self, versions: &[(ResourceId, ResourceVersion)]) -> Result<()> {
         for chunk in versions.chunks(500) {
             on!(self, db => {
                 let mut sql = QueryBuilder::new(
-                    "INSERT INTO resource_versions (resource_id, version, at, log_id, state, cut) ",
+                    "INSERT INTO resource_versions (resource_id, version, at, log_id, state, undo) ",
                 );
                 sql.push_values(chunk, |mut row, (resource, version)| {
                     row.push_bind(resource)
@@ -207,7 +230,7 @@ impl Tx {
                         .push_bind(version.at)
                         .push_bind(version.log_id)
                         .push_bind(&version.state)
-                        .push_bind(&version.cut);
+                        .push_bind(&version.undo);
                 });
                 sql.build().persistent(false).execute(db).await.map(|_| ())
             })
@@ -223,7 +246,7 @@ impl Tx {
         page: &PageRequest,
     ) -> Result<Page<ResourceVersion>> {
         let after: i64 = page.after()?.unwrap_or(i64::MAX);
-        const SQL: &str = "SELECT version, at, log_id, state, cut FROM resource_versions
+        const SQL: &str = "SELECT version, at, log_id, state, undo FROM resource_versions
             WHERE resource_id = $1 AND version < $2 ORDER BY version DESC LIMIT $3";
         let rows = on!(self, db => sqlx::query_as(SQL)
             .bind(resource)
@@ -236,8 +259,12 @@ impl Tx {
     }
 
     /// Finds one version of a resource.
-    pub async fn find_version(&mut self, resource: ResourceId, version: i64) -> Result<Option<ResourceVersion>> {
-        const SQL: &str = "SELECT version, at, log_id, state, cut FROM resource_versions
+    pub async fn find_version(
+        &mut self,
+        resource: ResourceId,
+        version: i64,
+    ) -> Result<Option<ResourceVersion>> {
+        const SQL: &str = "SELECT version, at, log_id, state, undo FROM resource_versions
             WHERE resource_id = $1 AND version = $2";
         on!(self, db => sqlx::query_as(SQL).bind(resource).bind(version).fetch_optional(db).await)
             .during("find a version")

@@ -68,7 +68,8 @@ impl Tx {
     /// # Errors
     /// [`Error::Taken`](crate::Error::Taken) when another member has the name or the mail address.
     pub async fn add_member(&mut self, new: &NewMember) -> Result<()> {
-        const SQL: &str = "INSERT INTO members (id, username, username_key, email, email_key, display_name, bio, role,
+        const SQL: &str =
+            "INSERT INTO members (id, username, username_key, email, email_key, display_name, bio, role,
                 password_hash, joined_at, notice_seq)
             VALUES ($1, $2, $3, $4, $5, $2, '', $6, $7, $8, 0)";
         on!(self, db => sqlx::query(SQL)
@@ -101,10 +102,11 @@ impl Tx {
             member: Member,
             password_hash: String,
         }
-        const SQL: &str = "SELECT id, username, email, display_name, bio, role, joined_at, banned_at, password_hash
+        const SQL: &str =
+            "SELECT id, username, email, display_name, bio, role, joined_at, banned_at, password_hash
             FROM members WHERE username_key = $1 OR email_key = $1";
-        let row: Option<Row> =
-            on!(self, db => sqlx::query_as(SQL).bind(login).fetch_optional(db).await).during("find a login")?;
+        let row: Option<Row> = on!(self, db => sqlx::query_as(SQL).bind(login).fetch_optional(db).await)
+            .during("find a login")?;
         Ok(row.map(|row| (row.member, row.password_hash)))
     }
 
@@ -156,6 +158,13 @@ impl Tx {
         on!(self, db => sqlx::query_as(SQL).bind(role).fetch_one(db).await).during("count members")
     }
 
+    /// Counts the admins who are not shut out, beside this member.
+    pub async fn count_active_admins(&mut self, beside: MemberId) -> Result<i64> {
+        const SQL: &str =
+            "SELECT COUNT(*) FROM members WHERE role = 'admin' AND banned_at IS NULL AND id <> $1";
+        on!(self, db => sqlx::query_scalar(SQL).bind(beside).fetch_one(db).await).during("count admins")
+    }
+
     /// Changes what others read about a member; `None` leaves a value as it is. False when there is no such member.
     pub async fn change_profile(
         &mut self,
@@ -163,8 +172,7 @@ impl Tx {
         display_name: Option<&str>,
         bio: Option<&str>,
     ) -> Result<bool> {
-        const SQL: &str =
-            "UPDATE members SET display_name = COALESCE($2, display_name), bio = COALESCE($3, bio) WHERE id = $1";
+        const SQL: &str = "UPDATE members SET display_name = COALESCE($2, display_name), bio = COALESCE($3, bio) WHERE id = $1";
         on!(self, db => sqlx::query(SQL).bind(id).bind(display_name).bind(bio).execute(db).await
             .map(|done| done.rows_affected() > 0))
         .during("change a profile")
@@ -184,10 +192,19 @@ impl Tx {
             .during("change a password hash")
     }
 
+    /// Replaces a member's password hash while it still is `old`. False when it is not, or there is no such member.
+    pub async fn replace_password_hash(&mut self, id: MemberId, old: &str, new: &str) -> Result<bool> {
+        const SQL: &str = "UPDATE members SET password_hash = $3 WHERE id = $1 AND password_hash = $2";
+        on!(self, db => sqlx::query(SQL).bind(id).bind(old).bind(new).execute(db).await
+            .map(|done| done.rows_affected() > 0))
+        .during("replace a password hash")
+    }
+
     /// Gives a member's password hash.
     pub async fn find_password_hash(&mut self, id: MemberId) -> Result<Option<String>> {
         const SQL: &str = "SELECT password_hash FROM members WHERE id = $1";
-        on!(self, db => sqlx::query_scalar(SQL).bind(id).fetch_optional(db).await).during("find a password hash")
+        on!(self, db => sqlx::query_scalar(SQL).bind(id).fetch_optional(db).await)
+            .during("find a password hash")
     }
 
     /// Shuts a member out (`Some`) or lets them in again (`None`). False when there is no such member.

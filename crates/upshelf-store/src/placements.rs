@@ -18,7 +18,9 @@ pub struct Placement {
 }
 
 /// A free label with the number of live resources that carry it.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, sqlx::FromRow, utoipa::ToSchema)]
+#[derive(
+    Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, sqlx::FromRow, utoipa::ToSchema,
+)]
 pub struct Tag {
     /// Its word in URLs.
     pub slug: String,
@@ -86,11 +88,17 @@ impl Tx {
     /// The position after the last one of a category.
     pub async fn next_position(&mut self, category: CategoryId) -> Result<i64> {
         const SQL: &str = "SELECT COALESCE(MAX(position), -1) + 1 FROM placements WHERE category_id = $1";
-        on!(self, db => sqlx::query_scalar(SQL).bind(category).fetch_one(db).await).during("find the next position")
+        on!(self, db => sqlx::query_scalar(SQL).bind(category).fetch_one(db).await)
+            .during("find the next position")
     }
 
     /// Gives a resource these tags (slug and label) and no others.
-    pub async fn put_tags(&mut self, resource: ResourceId, tags: &[(String, String)], now: Time) -> Result<()> {
+    pub async fn put_tags(
+        &mut self,
+        resource: ResourceId,
+        tags: &[(String, String)],
+        now: Time,
+    ) -> Result<()> {
         const CLEAR: &str = "DELETE FROM resource_tags WHERE resource_id = $1";
         on!(self, db => sqlx::query(CLEAR).bind(resource).execute(db).await.map(|_| ()))
             .during("clear a resource's tags")?;

@@ -113,8 +113,7 @@ pub struct ResourceFilter {
     pub tag: Option<String>,
 }
 
-const COLUMNS: &str =
-    "r.id, r.url, r.title, r.description, r.status, r.version, r.popularity, r.added_by, r.added_at, r.changed_at";
+const COLUMNS: &str = "r.id, r.url, r.title, r.description, r.status, r.version, r.popularity, r.added_by, r.added_at, r.changed_at";
 
 impl Tx {
     /// Adds live resources with version 1.
@@ -158,7 +157,11 @@ impl Tx {
         self.find_resource_locking(id, lock).await
     }
 
-    async fn find_resource_locking(&mut self, id: ResourceId, lock: &'static str) -> Result<Option<Resource>> {
+    async fn find_resource_locking(
+        &mut self,
+        id: ResourceId,
+        lock: &'static str,
+    ) -> Result<Option<Resource>> {
         on!(self, db => {
             let mut sql = QueryBuilder::new("SELECT ");
             sql.push(COLUMNS).push(" FROM resources r WHERE r.id = ").push_bind(id).push(lock);
@@ -271,7 +274,8 @@ impl Tx {
         changed: &ChangedResource,
         now: Time,
     ) -> Result<Option<i64>> {
-        const SQL: &str = "UPDATE resources SET url = $2, url_key = $3, title = $4, title_key = $5, description = $6,
+        const SQL: &str =
+            "UPDATE resources SET url = $2, url_key = $3, title = $4, title_key = $5, description = $6,
                 status = $7, changed_at = $8, version = version + 1
             WHERE id = $1 RETURNING version";
         on!(self, db => sqlx::query_scalar(SQL)

@@ -81,7 +81,9 @@ pub struct Changes {
 }
 
 /// The votes of a suggestion, counted.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, sqlx::FromRow, utoipa::ToSchema)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, sqlx::FromRow, utoipa::ToSchema,
+)]
 pub struct Standing {
     /// Votes in favour.
     pub up: i64,
@@ -188,7 +190,8 @@ pub(crate) fn controversy(up: i64, down: i64) -> f64 {
 impl Tx {
     /// Adds an open suggestion; its standing, decision and objection are taken as empty.
     pub async fn add_suggestion(&mut self, new: &Suggestion) -> Result<()> {
-        const SQL: &str = "INSERT INTO suggestions (id, kind, status, author_id, resource_id, base_version, url_key,
+        const SQL: &str =
+            "INSERT INTO suggestions (id, kind, status, author_id, resource_id, base_version, url_key,
                 changes, before, reason, evidence, up, down, score, version, hot, controversy, opened_at)
             VALUES ($1, $2, 'open', $3, $4, $5, $6, $7, $8, $9, $10, 0, 0, 0, 0, $11, 0.0, $12)";
         on!(self, db => sqlx::query(SQL)
@@ -327,7 +330,10 @@ impl Tx {
     }
 
     /// Counts the votable suggestions about each of these resources; those without any are left out.
-    pub async fn count_open_suggestions_of(&mut self, resources: &[ResourceId]) -> Result<Vec<(ResourceId, i64)>> {
+    pub async fn count_open_suggestions_of(
+        &mut self,
+        resources: &[ResourceId],
+    ) -> Result<Vec<(ResourceId, i64)>> {
         if resources.is_empty() {
             return Ok(Vec::new());
         }

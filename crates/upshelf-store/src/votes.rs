@@ -77,13 +77,15 @@ impl Tx {
     pub async fn count_origins(&mut self, suggestion: SuggestionId) -> Result<i64> {
         const SQL: &str = "SELECT COUNT(DISTINCT origin) + COUNT(CASE WHEN origin IS NULL THEN 1 END)
             FROM votes WHERE suggestion_id = $1 AND value = 1 AND NOT void";
-        on!(self, db => sqlx::query_scalar(SQL).bind(suggestion).fetch_one(db).await).during("count origins of votes")
+        on!(self, db => sqlx::query_scalar(SQL).bind(suggestion).fetch_one(db).await)
+            .during("count origins of votes")
     }
 
     /// Gives a suggestion's standing.
     pub async fn find_standing(&mut self, suggestion: SuggestionId) -> Result<Option<Standing>> {
         const SQL: &str = "SELECT up, down, score, version FROM suggestions WHERE id = $1";
-        on!(self, db => sqlx::query_as(SQL).bind(suggestion).fetch_optional(db).await).during("find a standing")
+        on!(self, db => sqlx::query_as(SQL).bind(suggestion).fetch_optional(db).await)
+            .during("find a standing")
     }
 
     /// Lists the votable suggestions with the highest scores.
@@ -96,9 +98,8 @@ impl Tx {
         }
         const SQL: &str = "SELECT id, up, down, score, version FROM suggestions
             WHERE status IN ('open', 'approving') ORDER BY score DESC, id DESC LIMIT $1";
-        let rows: Vec<Row> =
-            on!(self, db => sqlx::query_as(SQL).bind(i64::from(limit)).fetch_all(db).await)
-                .during("list the top suggestions")?;
+        let rows: Vec<Row> = on!(self, db => sqlx::query_as(SQL).bind(i64::from(limit)).fetch_all(db).await)
+            .during("list the top suggestions")?;
         Ok(rows.into_iter().map(|row| (row.id, row.standing)).collect())
     }
 
@@ -130,13 +131,15 @@ impl Tx {
 
     /// Counts a suggestion's votes anew and writes its standing.
     pub async fn recount(&mut self, id: SuggestionId) -> Result<Standing> {
-        const COUNT: &str = "SELECT COUNT(CASE WHEN v.value = 1 THEN 1 END), COUNT(CASE WHEN v.value = -1 THEN 1 END)
+        const COUNT: &str =
+            "SELECT COUNT(CASE WHEN v.value = 1 THEN 1 END), COUNT(CASE WHEN v.value = -1 THEN 1 END)
             FROM votes v WHERE v.suggestion_id = $1 AND NOT v.void";
         const OPENED: &str = "SELECT opened_at FROM suggestions WHERE id = $1";
         let (up, down): (i64, i64) =
             on!(self, db => sqlx::query_as(COUNT).bind(id).fetch_one(db).await).during("recount votes")?;
         let opened_at: Option<Time> =
-            on!(self, db => sqlx::query_scalar(OPENED).bind(id).fetch_optional(db).await).during("recount votes")?;
+            on!(self, db => sqlx::query_scalar(OPENED).bind(id).fetch_optional(db).await)
+                .during("recount votes")?;
         let opened_at = opened_at.ok_or(Error::Database("recount votes", sqlx::Error::RowNotFound))?;
         const PUT: &str = "UPDATE suggestions SET up = $2, down = $3, score = $4, hot = $5, controversy = $6,
                 version = version + 1 WHERE id = $1 RETURNING up, down, score, version";

@@ -176,14 +176,14 @@ CREATE TABLE log (
 CREATE INDEX log_by_suggestion ON log (suggestion_id, id);
 CREATE INDEX log_by_resource ON log (resource_id, id);
 
--- `state` is JSON of store::ResourceState; `cut` is what the document lost, so that a revert can put it back.
+-- `state` is JSON of store::ResourceState; `undo` takes the change back in the documents of lists.
 CREATE TABLE resource_versions (
     resource_id UUID   NOT NULL REFERENCES resources (id) ON DELETE CASCADE,
     version     BIGINT NOT NULL,
     at          BIGINT NOT NULL,
     log_id      UUID   REFERENCES log (id) ON DELETE SET NULL,
     state       TEXT   NOT NULL,
-    cut         TEXT,
+    undo        TEXT,
     PRIMARY KEY (resource_id, version)
 );
 

@@ -1,0 +1,37 @@
+use std::fmt::Write as _;
+
+use anyhow::{Result, bail};
+
+use crate::config::Config;
+use crate::progress::Progress;
+use crate::site::Site;
+
+pub(super) async fn run(repair: bool, json: bool, config: &Config) -> Result<()> {
+    if config.database_file().is_some_and(|file| !file.exists()) {
+        bail!("there is no library in {}", config.data_dir.display());
+    }
+    let progress = Progress::of("checking");
+    let site = Site::open(config).await?;
+    let found = site.store.check(repair).await;
+    site.close().await;
+    let found = found?;
+    drop(progress);
+    if json {
+        super::print(&(serde_json::to_string(&found)? + "\n"));
+    } else {
+        let mut text = String::new();
+        for finding in &found {
+            let verdict = match (finding.count, finding.repaired) {
+                (0, _) => "ok".to_owned(),
+                (count, true) => format!("{count} repaired"),
+                (count, false) => format!("{count} found"),
+            };
+            let _ = writeln!(text, "{:<48} {verdict}", finding.what);
+        }
+        super::print(&text);
+    }
+    if found.iter().any(|finding| finding.count > 0 && !finding.repaired) {
+        bail!("the library needs repair{}", if repair { "; some of it cannot be done here" } else { ": upshelf doctor --repair" });
+    }
+    Ok(())
+}

@@ -1,0 +1,146 @@
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use tokio::net::TcpListener;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+use upshelf_web::{Metrics, Parts, Web};
+
+use crate::config::{Config, Role};
+use crate::site::Site;
+
+/// How long closing may take, jobs and requests alike.
+const CLOSING: Duration = Duration::from_secs(30);
+
+pub(super) async fn run(config: &Config) -> Result<()> {
+    let mut signals = Signals::new()?;
+    let listener = match config.role {
+        Role::Worker => None,
+        Role::All | Role::Web => Some(
+            TcpListener::bind(config.addr).await.with_context(|| format!("could not listen on {}", config.addr))?,
+        ),
+    };
+    let metrics = match config.metrics_addr {
+        Some(addr) => {
+            let listener =
+                TcpListener::bind(addr).await.with_context(|| format!("could not listen on {addr} for metrics"))?;
+            Some((listener, Metrics::install().context("could not install the metrics")?))
+        }
+        None => None,
+    };
+    let site = Site::open(config).await?;
+    let jobs = match config.role {
+        Role::Web => None,
+        Role::All | Role::Worker => {
+            let mail = upshelf_worker::Mail {
+                smtp_url: config.smtp_url.clone(),
+                from: config.mail_from.clone(),
+            };
+            Some(
+                upshelf_worker::start(site.catalog.clone(), site.sessions.clone(), mail)
+                    .await
+                    .context("could not start the workers")?,
+            )
+        }
+    };
+    let web = Web::new(
+        Parts {
+            catalog: site.catalog.clone(),
+            sessions: site.sessions.clone(),
+            throttle: site.throttle.clone(),
+            tracker: site.tracker.clone(),
+        },
+        config.web(),
+    );
+    site.tracker.spawn(crate::site::watch_for_others(site.catalog.clone(), site.closing.clone()));
+    if let Some((listener, metrics)) = metrics {
+        eprintln!("metrics on http://{}/metrics", listener.local_addr()?);
+        site.tracker.spawn(upshelf_web::serve_metrics(listener, metrics, web.clone(), site.closing.clone()));
+    }
+
+    banner(config, &site);
+    let served = match listener {
+        Some(listener) => {
+            eprintln!("listening on http://{}", listener.local_addr()?);
+            let stop = site.closing.clone();
+            let mut served = std::pin::pin!(upshelf_web::serve(listener, web, stop));
+            tokio::select! {
+                served = &mut served => served.context("could not go on listening"),
+                () = signals.next() => {
+                    closing(&mut signals, &site.closing, async { served.await.context("could not close") }).await
+                }
+            }
+        }
+        None => {
+            eprintln!("working the queues");
+            drop(web);
+            signals.next().await;
+            site.closing.cancel();
+            Ok(())
+        }
+    };
+    let ended = async {
+        if let Some(jobs) = jobs {
+            jobs.close(CLOSING).await.context("could not close the queues")?;
+        }
+        site.close().await;
+        served
+    };
+    tokio::select! {
+        ended = ended => ended,
+        () = signals.next() => at_once(),
+    }
+}
+
+/// Waits for what must end, unless a second signal says not to.
+async fn closing(
+    signals: &mut Signals,
+    token: &CancellationToken,
+    end: impl Future<Output = Result<()>>,
+) -> Result<()> {
+    tracing::info!("closing");
+    token.cancel();
+    tokio::select! {
+        ended = end => ended,
+        () = signals.next() => at_once(),
+    }
+}
+
+fn at_once() -> ! {
+    eprintln!("upshelf: closed at once");
+    std::process::exit(130)
+}
+
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn new() -> Result<Signals> {
+        Ok(Signals {
+            terminate: signal(SignalKind::terminate()).context("could not listen for signals")?,
+            interrupt: signal(SignalKind::interrupt()).context("could not listen for signals")?,
+        })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}
+
+fn banner(config: &Config, site: &Site) {
+    let database = match config.database_file() {
+        Some(file) => format!("SQLite, {}", file.display()),
+        None => "PostgreSQL".to_owned(),
+    };
+    eprintln!("Upshelf {} - a library that a community curates by voting", env!("CARGO_PKG_VERSION"));
+    eprintln!("  data folder  {}", config.data_dir.display());
+    eprintln!("  database     {database}");
+    if let Some(code) = &site.set_up_code {
+        eprintln!("  set-up code  {code}");
+    }
+}
