@@ -4,7 +4,8 @@ use std::error::Error;
 
 use upshelf_lists::{Format, read};
 
-const SAMPLE: &str = "# Kitchen\n\n## Knives\n\n- [Whetstone](https://whetstone.example) - How to sharpen. `CC0`\n- No link\n";
+const SAMPLE: &str =
+    "# Kitchen\n\n## Knives\n\n- [Whetstone](https://whetstone.example) - How to sharpen. `CC0`\n- No link\n";
 
 fn main() -> Result<(), Box<dyn Error>> {
     let (name, bytes) = match std::env::args().nth(1) {

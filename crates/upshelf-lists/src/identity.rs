@@ -3,7 +3,7 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
-use url::Url;
+use url::{Host, Url};
 
 /// The identity of a resource: its URL without what does not distinguish resources.
 ///
@@ -96,8 +96,10 @@ fn derive(address: &str) -> Result<String, UrlError> {
     if !matches!(url.scheme(), "http" | "https") {
         return Err(UrlError::Scheme);
     }
-    let host = url.host_str().unwrap_or_default().trim_end_matches('.');
-    if host.is_empty() {
+    let host = url.host_str().unwrap_or_default();
+    // The dot at the end of a full name; without it what is left must still be a host.
+    let host = host.strip_suffix('.').unwrap_or(host);
+    if host.is_empty() || host.ends_with('.') || Host::parse(host).is_err() {
         return Err(UrlError::Unparsable);
     }
     let forge = Forge::at(host);
@@ -125,11 +127,22 @@ fn derive(address: &str) -> Result<String, UrlError> {
     let fragment = normal(url.fragment().unwrap_or_default());
     // A text directive says where to scroll, not what to show.
     let fragment = fragment.split(":~:").next().unwrap_or_default();
-    if !fragment.is_empty() && !(forge.is_some() && fragment.eq_ignore_ascii_case("readme")) {
+    let is_front_page = forge.is_some() && fragment.eq_ignore_ascii_case("readme");
+    if !fragment.is_empty() && !is_front_page {
         key.push('#');
         key.push_str(fragment);
     }
     Ok(key)
+}
+
+/// The address without a user's name and password, where it holds any: they are nobody else's business.
+pub(crate) fn without_credentials(address: &str) -> Option<String> {
+    let mut url = Url::parse(address).ok()?;
+    if url.username().is_empty() && url.password().is_none() {
+        return None;
+    }
+    url.set_username("").and_then(|()| url.set_password(None)).ok()?;
+    Some(url.into())
 }
 
 #[derive(Clone, Copy)]
@@ -193,27 +206,35 @@ fn is_tracking(pair: &str) -> bool {
 }
 
 /// Undoes needless percent-encoding and writes the needed one in upper case (RFC 3986, 6.2.2).
+///
+/// Needless is what RFC 2396 calls unreserved: writers of links escape brackets and quotes or not, as their format
+/// asks. Characters that no RFC allows are escaped, whether a browser would send them so or not.
 fn normal(text: &str) -> String {
     let mut clean = String::with_capacity(text.len());
     let mut rest = text;
-    while let Some(at) = rest.find('%') {
-        clean.push_str(&rest[..at]);
-        let digits = rest.get(at + 1..at + 3).filter(|hex| hex.bytes().all(|byte| byte.is_ascii_hexdigit()));
-        match digits.and_then(|hex| u8::from_str_radix(hex, 16).ok()) {
+    while let Some(c) = rest.chars().next() {
+        let escaped = rest.strip_prefix('%').and_then(|rest| rest.get(..2));
+        let escaped = escaped.filter(|hex| hex.bytes().all(|byte| byte.is_ascii_hexdigit()));
+        match escaped.and_then(|hex| u8::from_str_radix(hex, 16).ok()) {
             Some(byte) => {
-                match byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+                match byte.is_ascii_alphanumeric() || b"-._~!*'()".contains(&byte) {
                     true => clean.push(char::from(byte)),
                     false => clean.push_str(&format!("%{byte:02X}")),
                 }
-                rest = &rest[at + 3..];
+                rest = &rest[3..];
             }
             None => {
-                clean.push('%');
-                rest = &rest[at + 1..];
+                match c {
+                    '"' | '<' | '>' | '\\' | '^' | '`' | '{' | '|' | '}' => {
+                        clean.push_str(&format!("%{:02X}", u32::from(c)));
+                    }
+                    c => clean.push(c),
+                }
+                rest = &rest[c.len_utf8()..];
             }
         }
     }
-    clean + rest
+    clean
 }
 
 /// The part of a host that names the project: `metabase` in `metabase.com`, `docs.metabase.co.uk`.

@@ -9,8 +9,10 @@ use html5ever::tokenizer::{
 };
 use jiff::Timestamp;
 
-use crate::text::{decode, escape, fold};
-use crate::{Entry, Reading, Reason, Skipped, UrlError, UrlKey};
+use crate::identity::without_credentials;
+use crate::table::CREDENTIALS;
+use crate::text::{decode, escape, fold, web_address};
+use crate::{Entry, Reading, Reason, Skipped, UrlError, UrlKey, Warning};
 
 /// How deep folders may nest; deeper ones are read as if they were the last.
 const DEPTH: usize = 32;
@@ -30,6 +32,7 @@ pub(crate) fn read(bytes: &[u8]) -> Reading {
     tokenizer.end();
     let mut state = tokenizer.sink.0.into_inner();
     state.settle();
+    warnings.append(&mut state.warnings);
     Reading { entries: state.entries, skipped: state.skipped, warnings, document: None }
 }
 
@@ -46,6 +49,7 @@ struct State {
     text: String,
     entries: Vec<Entry>,
     skipped: Vec<Skipped>,
+    warnings: Vec<Warning>,
     /// The bookmark whose description may follow.
     last: Option<Entry>,
 }
@@ -101,8 +105,8 @@ impl State {
             (TagKind::EndTag, "a") if self.part == Part::Link => {
                 let title = fold(&std::mem::take(&mut self.text)).into_owned();
                 self.part = Part::Nothing;
-                if let Some(entry) = &mut self.last {
-                    entry.title = if title.is_empty() { entry.url.clone() } else { title };
+                if let Some(entry) = self.last.as_mut().filter(|_| !title.is_empty()) {
+                    entry.title = title;
                 }
             }
             (TagKind::StartTag, "dd") => {
@@ -136,23 +140,28 @@ impl State {
         let value = |name: &str| {
             tag.attrs.iter().find(|attr| &*attr.name.local == name).map(|attr| attr.value.trim())
         };
-        let Some(url) = value("href") else { return };
-        if let Err(error) = UrlKey::of(url) {
+        let Some(url) = value("href").map(web_address) else { return };
+        if let Err(error) = UrlKey::of(&url) {
             let reason = match error {
                 UrlError::Scheme => Reason::NotHttp,
-                UrlError::Unparsable if !crate::text::has_scheme(url) => Reason::Relative,
+                UrlError::Unparsable if !crate::text::has_scheme(&url) => Reason::Relative,
                 _ => Reason::BadUrl,
             };
             self.skipped.push(Skipped { line, reason });
             return;
         }
+        let bare = without_credentials(&url);
+        if bare.is_some() {
+            self.warnings.push(Warning { line, what: CREDENTIALS.into() });
+        }
+        let url = bare.unwrap_or(url);
         self.part = Part::Link;
         self.last = Some(Entry {
             line,
             section: self.folders.iter().flatten().cloned().collect(),
             tags: value("tags").map(tags).unwrap_or_default(),
             added: value("add_date").and_then(date),
-            ..Entry::new(url, url)
+            ..Entry::new(fold(&url), url.clone())
         });
     }
 
@@ -204,11 +213,11 @@ fn date(text: &str) -> Option<Timestamp> {
         return jiff::fmt::strtime::parse("%d/%b/%Y:%H:%M:%S %z", text).ok()?.to_timestamp().ok();
     };
     let seconds = match number {
-        ..=0 => return None,
+        i64::MIN..=0 => return None,
         // The year 5138 in seconds is 1973 in milliseconds.
-        ..100_000_000_000 => number,
-        ..100_000_000_000_000 => number / 1_000,
-        ..10_000_000_000_000_000 => number / 1_000_000,
+        1..100_000_000_000 => number,
+        100_000_000_000..100_000_000_000_000 => number / 1_000,
+        100_000_000_000_000..10_000_000_000_000_000 => number / 1_000_000,
         _ => number / 1_000_000 - FROM_1601,
     };
     Timestamp::from_second(seconds).ok()

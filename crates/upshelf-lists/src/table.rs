@@ -3,11 +3,15 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::text::{decode, fold, split};
+use crate::identity::without_credentials;
+use crate::text::{decode, fold, one_line, split, web_address};
 use crate::{Entry, Reading, Reason, Skipped, Unreadable, UrlError, UrlKey, Warning};
 
 /// What parts the names of a path in one CSV field.
 pub(crate) const PATH_MARK: char = '>';
+
+/// Said of an address that held a user's name or password.
+pub(crate) const CREDENTIALS: &str = "the address held a user name or password; they were left out";
 
 /// What a spreadsheet takes for the beginning of a formula.
 const FORMULA: [char; 7] = ['=', '+', '-', '@', '\t', '\r', '\n'];
@@ -96,11 +100,11 @@ pub(crate) fn read_json(bytes: &[u8]) -> Result<Reading, Unreadable> {
                 line,
                 title: record.title.unwrap_or_default(),
                 section: record.section.into(),
-                description: fold(&record.description.unwrap_or_default()).into_owned(),
+                description: one_line(&record.description.unwrap_or_default()).into_owned(),
                 attributes: record.attributes,
                 tags: record.tags.into(),
                 added: record.added,
-                ..Entry::new("", record.url)
+                ..Entry::new("", web_address(&record.url))
             }),
             Err(error) => reading.skipped.push(Skipped { line, reason: Reason::Malformed(reason(&error)) }),
         }
@@ -174,10 +178,10 @@ pub(crate) fn read_csv(bytes: &[u8]) -> Result<Reading, Unreadable> {
             line,
             title: field(columns.title).to_owned(),
             section: split(field(columns.section), PATH_MARK),
-            description: fold(field(columns.description)).into_owned(),
+            description: one_line(field(columns.description)).into_owned(),
             tags: split(field(columns.tags), ','),
             added: added.parse().ok(),
-            ..Entry::new("", field(columns.url).trim())
+            ..Entry::new("", web_address(field(columns.url)))
         };
         if entry.added.is_none() && !added.is_empty() {
             reading.warnings.push(Warning { line, what: "not a date; left out".into() });
@@ -196,9 +200,13 @@ impl Reading {
     fn take(&mut self, mut entry: Entry) {
         let reason = match UrlKey::of(&entry.url) {
             Ok(_) => {
+                if let Some(bare) = without_credentials(&entry.url) {
+                    self.warnings.push(Warning { line: entry.line, what: CREDENTIALS.into() });
+                    entry.url = bare;
+                }
                 entry.title = fold(&entry.title).into_owned();
                 if entry.title.is_empty() {
-                    entry.title.clone_from(&entry.url);
+                    entry.title = fold(&entry.url).into_owned();
                 }
                 return self.entries.push(entry);
             }

@@ -58,8 +58,22 @@ pub(crate) fn fold(text: &str) -> Cow<'_, str> {
     Cow::Owned(line)
 }
 
+/// Puts text on one line, and leaves it otherwise as it is written.
+pub(crate) fn one_line(text: &str) -> Cow<'_, str> {
+    let text = text.trim();
+    match text.contains(|c: char| c.is_control() || reorders(c) || matches!(c, '\u{2028}' | '\u{2029}')) {
+        false => Cow::Borrowed(text),
+        true => fold(text),
+    }
+}
+
 fn reorders(c: char) -> bool {
     matches!(c, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
+}
+
+/// An address without the control characters and outer white space that browsers drop as well.
+pub(crate) fn web_address(url: &str) -> String {
+    url.trim().chars().filter(|c| !c.is_control()).collect()
 }
 
 /// Escapes plain text so that Markdown shows it as it is, on one line.
@@ -108,7 +122,7 @@ pub fn plain(markdown: &str) -> String {
 
 /// Makes inline Markdown from people safe to stand in a list: one line, no HTML, no link to anything but the web.
 pub(crate) fn tame(markdown: &str) -> String {
-    let mut line = fold(markdown).into_owned();
+    let mut line = one_line(markdown).into_owned();
     // Each round escapes at least one character, and only the outermost offenders are found in one.
     for _ in 0..8 {
         let source = format!("x {line}");

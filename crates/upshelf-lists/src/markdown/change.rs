@@ -4,7 +4,7 @@ use super::scan::{Node, line_end, line_start};
 use super::undo::Splice;
 use super::write::{self, Content};
 use super::{Document, Undo};
-use crate::text::{escape, fold, plain};
+use crate::text::{escape, fold, one_line, plain, tame};
 use crate::{Entry, UrlError, UrlKey};
 
 /// Which entry is meant.
@@ -125,7 +125,7 @@ impl Document {
                 parts.push((found.link.clone(), format!("[{label}]({address})")));
             }
         }
-        if let Some(new) = edit.description.as_deref().filter(|new| fold(new) != old.description) {
+        if let Some(new) = edit.description.as_deref().filter(|new| one_line(new) != old.description) {
             parts.push(self.describe(at, &write::description(new, in_row)));
         }
         parts.retain(|(place, new)| self.text[place.clone()] != **new);
@@ -284,7 +284,7 @@ impl Change {
             let describes = wanted.description.as_deref().is_none_or(|description| {
                 let shown = plain(&super::write::all_of(own));
                 let bare = |text: &str| text.chars().filter(|c| c.is_alphanumeric()).collect::<String>();
-                bare(&shown).starts_with(&bare(&plain(description)))
+                bare(&shown).starts_with(&bare(&plain(&tame(description))))
             });
             if own.title != wanted.title || UrlKey::of(&own.url).as_ref() != Ok(&wanted.key) || !describes {
                 return Err(ChangeError::Unwritable);

@@ -5,7 +5,7 @@ use std::ops::Range;
 use pulldown_cmark::{Event, LinkType, Tag, TagEnd};
 
 use super::notes::{self, Rest};
-use crate::text::{fold, has_scheme};
+use crate::text::{fold, has_scheme, web_address};
 use crate::{Reason, UrlError, UrlKey};
 
 /// Inline events with their places in the document.
@@ -55,7 +55,7 @@ pub(crate) fn read(text: &str, run: &[(Event<'_>, Range<usize>)]) -> Head {
     let link = first_link(text, run);
     let before = link.as_ref().map_or(run, |link| &run[..link.events.start]);
     let (name, has_code) = said(before);
-    let speaks = has_words(&name) && !(has_code && !has_separator(&name));
+    let speaks = has_words(&name) && (!has_code || has_separator(&name));
     let link = match link {
         None if has_words(&name) => return Head::Other(name, Reason::NoLink),
         None => return Head::Marks,
@@ -121,7 +121,7 @@ fn first_link(text: &str, run: &[(Event<'_>, Range<usize>)]) -> Option<Link> {
                         .and_then(|((_, first), (_, last))| label(text, first.start, last.end, range));
                     return Some(Link {
                         title,
-                        url: dest_url.to_string(),
+                        url: web_address(dest_url),
                         span: range.clone(),
                         // In `[text]` and `[text][]` the text is the address as well.
                         label: label.filter(|_| matches!(link_type, LinkType::Inline | LinkType::Reference)),
@@ -304,7 +304,7 @@ fn anchor(tag: &str) -> Option<String> {
         '"' | '\'' => value[1..].split(quote).next()?,
         _ => value.split(|c: char| c.is_whitespace() || c == '>').next()?,
     };
-    Some(url.trim().replace("&amp;", "&"))
+    Some(web_address(&url.replace("&amp;", "&")))
 }
 
 fn is_close(tag: &str) -> bool {

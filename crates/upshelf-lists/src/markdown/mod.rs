@@ -19,7 +19,7 @@ pub use change::{Change, ChangeError, Edit, Target};
 pub use fresh::fresh;
 pub use undo::Undo;
 
-use crate::text::fold;
+use crate::text::{fold, one_line};
 use crate::{Entry, Reason, Section, Skipped, UrlKey, Warning};
 use outline::Heading;
 use scan::{Node, Scan};
@@ -77,7 +77,7 @@ impl Document {
                 url: found.url.clone(),
                 section: heading.map(|heading| heading.path.clone()).unwrap_or_default(),
                 group,
-                description: fold(&text[found.rest.description.clone()]).into_owned(),
+                description: one_line(&text[found.rest.description.clone()]).into_owned(),
                 attributes: found.rest.attributes.iter().map(|note| fold(note).into_owned()).collect(),
                 ..Entry::default()
             });

@@ -58,8 +58,8 @@ impl Document {
         content: &Content<'_>,
     ) -> Result<Change, ChangeError> {
         let splice = match self.place(path) {
-            Some(place) => self.into_place(place, title, content)?,
-            None => self.into_new(path, content)?,
+            Some(place) => self.among(place, title, content)?,
+            None => self.below_new(path, content)?,
         };
         let entry = content.entry();
         let wanted = Wanted {
@@ -110,7 +110,7 @@ impl Document {
     }
 
     /// The splice that puts an entry among those that are at a place, or makes it the first.
-    fn into_place(&self, place: Place, title: &str, content: &Content<'_>) -> Result<Splice, ChangeError> {
+    fn among(&self, place: Place, title: &str, content: &Content<'_>) -> Result<Splice, ChangeError> {
         let siblings = self.siblings(place.heading, place.parent);
         let rows = siblings.iter().filter(|at| self.nodes[**at].row.is_some()).count();
         let siblings: Vec<usize> = siblings
@@ -131,10 +131,12 @@ impl Document {
         let line = match &beside.row {
             Some(layout) => content.row(&self.text, beside, layout, &style)?,
             None => {
-                let prefix = if position > 0 {
-                    next_number(self.prefix(beside))
-                } else {
-                    self.prefix(beside).to_owned()
+                let numbers =
+                    siblings.iter().map(|at| self.prefix(&self.nodes[*at])).take(2).collect::<Vec<_>>();
+                // Some lists write every number as 1.
+                let prefix = match position > 0 && (numbers.len() < 2 || numbers[0] != numbers[1]) {
+                    true => next_number(self.prefix(beside)),
+                    false => self.prefix(beside).to_owned(),
                 };
                 format!("{prefix}{}", content.item(&style)?)
             }
@@ -174,7 +176,7 @@ impl Document {
     }
 
     /// The splice that puts an entry into a section that has yet to be made.
-    fn into_new(&self, path: &[String], content: &Content<'_>) -> Result<Splice, ChangeError> {
+    fn below_new(&self, path: &[String], content: &Content<'_>) -> Result<Splice, ChangeError> {
         let (depth, place) = (1..path.len())
             .rev()
             .find_map(|depth| Some((depth, self.place(&path[..depth])?)))
@@ -299,13 +301,13 @@ impl Document {
     }
 }
 
-/// The prefix of the item after one with this prefix: `3. ` after `2. `, but `1. ` where all are.
+/// The prefix of the item after one with this prefix: `3. ` after `2. `.
 fn next_number(prefix: &str) -> String {
     let indent = prefix.len() - prefix.trim_start().len();
     let digits =
         prefix[indent..].len() - prefix[indent..].trim_start_matches(|c: char| c.is_ascii_digit()).len();
     match prefix[indent..indent + digits].parse::<u32>() {
-        Ok(number) if number > 1 => {
+        Ok(number) if number < 999_999_999 => {
             format!("{}{}{}", &prefix[..indent], number + 1, &prefix[indent + digits..])
         }
         _ => prefix.to_owned(),
