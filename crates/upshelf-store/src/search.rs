@@ -84,9 +84,12 @@ impl Tx {
             FROM resource_words CROSS JOIN resource_texts t ON t.id = resource_words.rowid
                 CROSS JOIN resources r ON r.id = t.resource_id
             WHERE resource_words MATCH $1 AND r.status = 'live' LIMIT $2";
-        const POSTGRES: &str = "SELECT t.resource_id, t.title, substr(t.body, 1, 1000) AS body, r.popularity
-            FROM resource_texts t JOIN resources r ON r.id = t.resource_id
-            WHERE t.words @@ CAST($1 AS TSQUERY) AND r.status = 'live' LIMIT $2";
+        // Fenced, because PostgreSQL without fresh statistics would walk through all live resources instead.
+        const POSTGRES: &str = "WITH hits AS MATERIALIZED (
+                SELECT resource_id, title, substr(body, 1, 1000) AS body FROM resource_texts
+                WHERE words @@ CAST($1 AS TSQUERY) LIMIT $2)
+            SELECT h.resource_id, h.title, h.body, r.popularity FROM hits h
+                JOIN resources r ON r.id = h.resource_id WHERE r.status = 'live'";
         let (sql, expression) = match self {
             Tx::Sqlite(_) => (SQLITE, fts5(terms, within)),
             Tx::Postgres(_) => (POSTGRES, tsquery(terms, within)),
