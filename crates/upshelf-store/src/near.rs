@@ -1,6 +1,5 @@
 //! Which words of the library somebody may have meant.
 
-use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
 
 /// The most words that one term may stand for.
@@ -81,9 +80,7 @@ impl Near {
 
     /// Gives the near words with what each costs.
     pub(crate) fn into_words(self) -> HashMap<String, usize> {
-        let mut words = self.words.into_vec();
-        words.sort_unstable_by(|a, b| Reverse(b).cmp(&Reverse(a)));
-        words.into_iter().map(|(cost, _, word)| (word, cost)).collect()
+        self.words.into_iter().map(|(cost, _, word)| (word, cost)).collect()
     }
 }
 

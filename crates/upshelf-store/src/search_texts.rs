@@ -12,6 +12,9 @@ use crate::{ResourceId, Result, Tx};
 const MOST_TITLE_CHARS: usize = 300;
 const MOST_BODY_CHARS: usize = 8_000;
 
+/// So many resources at once are an import.
+const MANY: usize = 500;
+
 /// Longer runs of letters are not words, but data, or sentences of a script without spaces.
 pub(crate) const MOST_WORD_CHARS: usize = 64;
 
@@ -73,7 +76,23 @@ impl Tx {
             self.delete_texts(&gone).await?;
             words.extend(texts.iter().flat_map(Text::words).map(str::to_owned));
         }
-        self.add_words(&words).await
+        self.add_words(&words).await?;
+        if resources.len() >= MANY {
+            self.analyze().await?;
+        }
+        Ok(())
+    }
+
+    /// Lets PostgreSQL plan by what the tables hold now, not by what they held before an import, until it notices by
+    /// itself a minute later.
+    async fn analyze(&mut self) -> Result<()> {
+        if let Tx::Postgres(tx) = self {
+            sqlx::query("ANALYZE resources, resource_texts, search_words")
+                .execute(&mut **tx)
+                .await
+                .during("gather statistics")?;
+        }
+        Ok(())
     }
 
     /// Makes the texts of those among these resources that are live.
