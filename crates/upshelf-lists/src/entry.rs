@@ -126,6 +126,8 @@ pub enum Reason {
     Prose,
     /// The section is about the list itself (licence, contributing, sponsors).
     AboutTheList(String),
+    /// The section is advertising: nearly all of its links carry a campaign's tag.
+    Sponsored,
     /// Nested deeper than is sensible.
     TooDeep,
     /// A record that is no entry; says what is wrong with it.
@@ -143,6 +145,7 @@ impl fmt::Display for Reason {
             Self::NoLink => f.write_str("no link"),
             Self::Prose => f.write_str("links within prose"),
             Self::AboutTheList(section) => write!(f, "in {section:?}, which is about the list itself"),
+            Self::Sponsored => f.write_str("among links with campaign tags only, which is advertising"),
             Self::TooDeep => f.write_str("nested too deep"),
             Self::Malformed(what) => f.write_str(what),
         }

@@ -208,7 +208,7 @@ fn is_tracking(pair: &str) -> bool {
 /// Undoes needless percent-encoding and writes the needed one in upper case (RFC 3986, 6.2.2).
 ///
 /// Needless is what RFC 2396 calls unreserved: writers of links escape brackets and quotes or not, as their format
-/// asks. Characters that no RFC allows are escaped, whether a browser would send them so or not.
+/// asks. Characters that no RFC allows, a percent sign alone among them, are escaped, whether a browser would send them so or not.
 fn normal(text: &str) -> String {
     let mut clean = String::with_capacity(text.len());
     let mut rest = text;
@@ -225,7 +225,7 @@ fn normal(text: &str) -> String {
             }
             None => {
                 match c {
-                    '"' | '<' | '>' | '\\' | '^' | '`' | '{' | '|' | '}' => {
+                    '%' | '"' | '<' | '>' | '\\' | '^' | '`' | '{' | '|' | '}' => {
                         clean.push_str(&format!("%{:02X}", u32::from(c)));
                     }
                     c => clean.push(c),

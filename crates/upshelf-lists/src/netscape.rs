@@ -210,7 +210,8 @@ fn tags(list: &str) -> Vec<String> {
 fn date(text: &str) -> Option<Timestamp> {
     const FROM_1601: i64 = 11_644_473_600;
     let Ok(number) = text.parse::<i64>() else {
-        return jiff::fmt::strtime::parse("%d/%b/%Y:%H:%M:%S %z", text).ok()?.to_timestamp().ok();
+        let date = jiff::fmt::strtime::parse("%d/%b/%Y:%H:%M:%S %z", text).ok()?.to_timestamp().ok();
+        return date.filter(|date| date.as_second() > 0);
     };
     let seconds = match number {
         i64::MIN..=0 => return None,
@@ -220,5 +221,5 @@ fn date(text: &str) -> Option<Timestamp> {
         100_000_000_000_000..10_000_000_000_000_000 => number / 1_000_000,
         _ => number / 1_000_000 - FROM_1601,
     };
-    Timestamp::from_second(seconds).ok()
+    Timestamp::from_second(seconds).ok().filter(|date| date.as_second() > 0)
 }

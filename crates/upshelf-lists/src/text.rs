@@ -73,13 +73,14 @@ fn reorders(c: char) -> bool {
 
 /// An address without the control characters and outer white space that browsers drop as well.
 pub(crate) fn web_address(url: &str) -> String {
-    url.trim().chars().filter(|c| !c.is_control()).collect()
+    url.chars().filter(|c| !c.is_control()).collect::<String>().trim().to_owned()
 }
 
 /// Escapes plain text so that Markdown shows it as it is, on one line.
 pub fn escape(text: &str) -> String {
     let text = fold(text);
     let mut safe = String::with_capacity(text.len());
+    let strikes = text.matches('~').count() > 1;
     let mut before = ' ';
     let mut rest = text.chars().peekable();
     while let Some(c) = rest.next() {
@@ -88,7 +89,8 @@ pub fn escape(text: &str) -> String {
             '\\' | '[' | ']' | '`' | '*' | '<' => true,
             // Between letters an underscore is a letter.
             '_' => !(before.is_alphanumeric() && after.is_alphanumeric()),
-            '~' => before == '~' || after == '~',
+            // One alone strikes nothing through.
+            '~' => strikes,
             '&' => after == '#' || after.is_ascii_alphabetic(),
             '!' => after == '[',
             _ => false,

@@ -243,13 +243,32 @@ fn a_move_keeps_the_entry_as_it_is_written() {
     let change = document.move_to(&target("https://a.example"), &["B".to_owned()]).expect("it is there");
     assert_eq!(
         text(&change.document),
-        "## A\n\n- [b](https://b.example)\n\n## B\n\n  * [c](https://c.example)\n  * [a](https://a.example) - Text. ([Demo](https://d.example)) `MIT`\n"
+        "## A\n\n- [b](https://b.example)\n\n## B\n\n  * [c](https://c.example)\n  * [a](https://a.example) - Text.  ([Demo](https://d.example)) `MIT`\n"
     );
     assert_undone(&document, &change);
     assert_eq!(
         document.move_to(&target("https://a.example"), &["A".to_owned()]).expect_err("it is there"),
         ChangeError::Exists
     );
+}
+
+#[test]
+fn items_that_are_no_entries_belong_to_the_one_above_them() {
+    let document = list(
+        "## A\n\n  * [a](https://a.example)\n    * 10 GB free\n\n      Really.\n  * [b](https://b.example)\n\n## B\n\n- [c](https://c.example)\n",
+    );
+    let removed = document.remove(&target("https://a.example")).expect("it is there");
+    assert_eq!(
+        text(&removed.document),
+        "## A\n\n  * [b](https://b.example)\n\n## B\n\n- [c](https://c.example)\n"
+    );
+    assert_undone(&document, &removed);
+    let moved = document.move_to(&target("https://a.example"), &["B".to_owned()]).expect("it is there");
+    assert!(
+        text(&moved.document)
+            .ends_with("- [c](https://c.example)\n- [a](https://a.example)\n  * 10 GB free\n\n    Really.\n")
+    );
+    assert_undone(&document, &moved);
 }
 
 #[test]

@@ -33,6 +33,7 @@ fn separators_and_notes_are_told_from_descriptions() {
         ("[a](https://a.example) - A better `ls`", "A better `ls`", &[]),
         ("[a](https://a.example) - See [b](https://b.example)", "See [b](https://b.example)", &[]),
         ("[a](https://a.example) ![img](i.png) - Words [![b](i)](https://i.example)", "Words", &[]),
+        ("[a](https://a.example) - Words. [![x][i]](https://x.example) ![y][i]", "Words.", &[]),
         ("[a](https://a.example) 🔥 - Words", "Words", &[]),
         ("[a](https://a.example) - Words. [MIT]", "Words.", &["MIT"]),
         ("[[a](https://a.example)] - Words", "Words", &[]),
@@ -116,7 +117,7 @@ fn table_rows_are_entries() {
         (entry.title.as_str(), entry.description.as_str(), entry.line),
         ("Cat | Dog", "Facts about `cats`", 6)
     );
-    assert_eq!(entry.path(), ["Index", "Animals"]);
+    assert_eq!(entry.path(), ["Animals"]);
     assert_eq!(entry.attributes, ["Auth: apiKey", "HTTPS: Yes"]);
     let skipped: Vec<_> =
         document.skipped().iter().map(|skipped| (skipped.line, skipped.reason.clone())).collect();
@@ -155,4 +156,16 @@ fn one_resource_may_stand_in_several_sections_but_twice_in_one_is_odd() {
         list("## A\n- [a](https://a.example)\n- [a](http://a.example/)\n## B\n- [a](https://a.example)\n");
     assert_eq!(document.entries().len(), 3);
     assert_eq!(document.warnings().iter().map(|warning| warning.line).collect::<Vec<_>>(), [3]);
+}
+
+#[test]
+fn a_section_of_campaign_links_is_advertising_unless_the_whole_list_is() {
+    let tagged = |count| {
+        (0..count).map(|at| format!("- [a](https://a{at}.example/?utm_source=x)\n")).collect::<String>()
+    };
+    let plain: String = (0..40).map(|at| format!("- [b](https://b{at}.example)\n")).collect();
+    let document = list(&format!("## Partners\n{}\n## Tools\n{plain}", tagged(4)));
+    assert_eq!(document.entries().len(), 40);
+    assert!(document.skipped().iter().all(|skipped| skipped.reason == Reason::Sponsored));
+    assert_eq!(list(&format!("## Tools\n{}", tagged(4))).entries().len(), 4);
 }

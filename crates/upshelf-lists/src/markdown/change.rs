@@ -160,15 +160,20 @@ impl Document {
         if self.find(&Target { key: target.key.clone(), path: Some(path.clone()) }).is_ok() {
             return Err(ChangeError::Exists);
         }
-        let written = match self.broken {
-            None => Some(fold(&self.text[node.content..node.own.end]).into_owned()),
-            Some(_) => None,
-        };
-        let content = Content::Moved { entry: &entry, written: written.filter(|_| node.row.is_none()) };
+        let written = (self.broken.is_none() && node.row.is_none()).then(|| self.lines_of(node));
+        let content = Content::Moved { entry: &entry, written };
         let without = self.remove(target)?;
         let mut change = without.document.put(&path, &entry.title, &target.key, &content)?;
         change.undo = change.undo.then(without.undo);
         Ok(change)
+    }
+
+    /// An item's own lines, the first without its bullet, the others without its indent.
+    fn lines_of(&self, node: &Node) -> Vec<String> {
+        let prefix = self.prefix(node);
+        let indent = &prefix[..prefix.len() - prefix.trim_start().len()];
+        let lines = self.text[node.content..node.own.end].lines();
+        lines.map(|line| line.strip_prefix(indent).unwrap_or(line).trim_end().to_owned()).collect()
     }
 
     pub(crate) fn find(&self, target: &Target) -> Result<usize, ChangeError> {

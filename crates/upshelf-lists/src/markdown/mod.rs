@@ -55,12 +55,15 @@ impl Document {
         let slugs: HashSet<String> = headings.iter().map(|heading| outline::slug(&heading.name)).collect();
         let mut skipped: Vec<Skipped> =
             passed.into_iter().map(|(at, reason)| Skipped { line: lines.at(at), reason }).collect();
+        let sponsored = sponsored(&nodes, headings.len());
         let mut entries = Vec::new();
         for at in 0..nodes.len() {
             let Some(found) = nodes[at].found.as_deref() else { continue };
             let line = lines.at(nodes[at].start);
             let heading = nodes[at].heading.map(|heading| &headings[heading]);
-            if let Some(reason) = heading.and_then(|heading| aside(heading, &found.url, &slugs)) {
+            let is_sponsored = nodes[at].heading.is_some_and(|heading| sponsored[heading]);
+            let reason = heading.and_then(|heading| aside(heading, &found.url, &slugs));
+            if let Some(reason) = reason.or(is_sponsored.then_some(Reason::Sponsored)) {
                 skipped.push(Skipped { line, reason });
                 continue;
             }
@@ -155,6 +158,21 @@ fn aside(heading: &Heading, url: &str, slugs: &HashSet<String>) -> Option<Reason
     // Some tables of contents spell out the address of the page they stand on.
     let fragment = url.split_once('#').map(|(_, fragment)| fragment.to_lowercase())?;
     (outline::is_contents(&heading.name) && slugs.contains(&fragment)).then_some(Reason::InPage)
+}
+
+/// Which sections are advertising: of three links or more, four in five carry a campaign's tag.
+///
+/// A list that tags its own links is none: such sections hold a tenth of all links at most.
+fn sponsored(nodes: &[Node], headings: usize) -> Vec<bool> {
+    let mut counts = vec![(0_usize, 0_usize); headings];
+    for (heading, found) in nodes.iter().filter_map(|node| node.heading.zip(node.found.as_deref())) {
+        counts[heading].0 += 1;
+        counts[heading].1 += usize::from(found.url.contains("utm_"));
+    }
+    let is_one = |(links, tagged): &(usize, usize)| *links >= 3 && tagged * 5 >= links * 4;
+    let all: usize = counts.iter().map(|(links, _)| links).sum();
+    let within: usize = counts.iter().filter(|count| is_one(count)).map(|(links, _)| links).sum();
+    counts.iter().map(|count| is_one(count) && within * 10 <= all).collect()
 }
 
 /// Text of the same length in which every byte that is no UTF-8 is a question mark.

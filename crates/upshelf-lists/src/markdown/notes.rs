@@ -242,6 +242,11 @@ fn last_note(text: &str) -> Option<(usize, bool, Vec<String>)> {
         return clean.then(|| (at, true, vec![inner[at + ticks..].trim().to_owned()]));
     }
     let at = opening(text, text.len())?;
+    if text.ends_with(']') && text[..at].ends_with(']') {
+        // `![badge][icon]`
+        let label = opening(text, at)?;
+        return text[..label].ends_with('!').then(|| (label - 1, false, Vec::new()));
+    }
     if text.ends_with(']') {
         let inner = &text[at + 1..text.len() - 1];
         let says = match links(inner) {

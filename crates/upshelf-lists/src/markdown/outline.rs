@@ -26,9 +26,13 @@ impl Heading {
 pub(crate) fn resolve(headings: &mut [Heading]) -> Option<usize> {
     let title = title(headings);
     let mut open: Vec<(u8, String, bool)> = Vec::new();
+    // What follows a table of contents often stands below it; it is no category for that.
+    let levels: Vec<u8> = headings.iter().map(|heading| heading.level).collect();
+    let has_below = |at: usize| levels.get(at + 1).is_some_and(|next| *next > levels[at]);
     for (at, heading) in headings.iter_mut().enumerate() {
         open.retain(|(level, ..)| *level < heading.level);
-        if Some(at) == title || heading.name.is_empty() {
+        let is_nameless = heading.name.is_empty() || is_contents(&heading.name) && has_below(at);
+        if Some(at) == title || is_nameless {
             open.push((heading.level, String::new(), false));
         } else {
             let is_top = open.iter().all(|(_, name, _)| name.is_empty());

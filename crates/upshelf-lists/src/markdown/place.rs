@@ -121,15 +121,15 @@ impl Document {
         let style = self.style(&siblings);
         if siblings.is_empty() {
             let (at, indent) = self.empty_place(place);
-            let line = format!("{indent}{}{}", self.bullet(), content.item(&style)?);
+            let lines = content.item(&(indent + &self.bullet()), &style)?;
             let apart = place.parent.is_none();
-            return Ok(self.insert(at, &[line], apart, apart));
+            return Ok(self.insert(at, &lines, apart, apart));
         }
         let names: Vec<&str> = siblings.iter().map(|at| self.nodes[*at].name.as_str()).collect();
         let position = order::position(&names, title, self.is_alphabetical_by_habit());
         let beside = &self.nodes[siblings[position.saturating_sub(1)]];
-        let line = match &beside.row {
-            Some(layout) => content.row(&self.text, beside, layout, &style)?,
+        let lines = match &beside.row {
+            Some(layout) => vec![content.row(&self.text, beside, layout, &style)?],
             None => {
                 let numbers =
                     siblings.iter().map(|at| self.prefix(&self.nodes[*at])).take(2).collect::<Vec<_>>();
@@ -138,13 +138,13 @@ impl Document {
                     true => next_number(self.prefix(beside)),
                     false => self.prefix(beside).to_owned(),
                 };
-                format!("{prefix}{}", content.item(&style)?)
+                content.item(&prefix, &style)?
             }
         };
         let loose = beside.row.is_none() && self.is_loose(beside);
         match position {
-            0 => Ok(self.insert(beside.own.start, &[line], false, loose)),
-            _ => Ok(self.insert(beside.end, &[line], loose, false)),
+            0 => Ok(self.insert(beside.own.start, &lines, false, loose)),
+            _ => Ok(self.insert(beside.end, &lines, loose, false)),
         }
     }
 
@@ -207,7 +207,7 @@ impl Document {
                 }
             }
         }
-        lines.push(format!("{prefix}{}", content.item(&style)?));
+        lines.extend(content.item(&prefix, &style)?);
         if apart {
             // As far from what precedes it as other headings are.
             let gaps =

@@ -26,12 +26,13 @@ pub(crate) struct Node {
     pub(crate) start: usize,
     /// Where its own text begins, after bullet and space.
     pub(crate) content: usize,
-    /// Its own lines, whole, without those of items nested in it.
+    /// Its own lines, whole, without those of entries nested in it.
     pub(crate) own: Range<usize>,
     /// The end of its last line, nested items included.
     pub(crate) end: usize,
     /// Whether it has its first line for itself.
     pub(crate) is_alone: bool,
+    /// Whether entries are nested in it.
     pub(crate) has_nested: bool,
     pub(crate) row: Option<rows::Row>,
     pub(crate) found: Option<Box<Found>>,
@@ -71,7 +72,7 @@ pub(crate) fn scan(text: &str) -> Scan {
 struct Scanner<'a> {
     text: &'a str,
     scan: Scan,
-    /// Items that are open, outermost first, with the number of entries found before each and why it is none.
+    /// Items that are open, outermost first.
     open: Vec<Open>,
     too_deep: usize,
     run: Run<'a>,
@@ -82,7 +83,6 @@ struct Scanner<'a> {
 
 struct Open {
     node: usize,
-    nodes_before: usize,
     read: bool,
     reason: Reason,
 }
@@ -164,12 +164,7 @@ impl<'a> Scanner<'a> {
                 parent.own.end = line.max(parent.own.start);
             }
         }
-        self.open.push(Open {
-            node: self.scan.nodes.len(),
-            nodes_before: self.scan.nodes.len(),
-            read: false,
-            reason: Reason::NoLink,
-        });
+        self.open.push(Open { node: self.scan.nodes.len(), read: false, reason: Reason::NoLink });
         self.scan.nodes.push(Node {
             heading: self.scan.headings.len().checked_sub(1),
             parent,
@@ -192,14 +187,16 @@ impl<'a> Scanner<'a> {
             return;
         }
         let Some(open) = self.open.pop() else { return };
-        let has_entries = self.scan.nodes[open.nodes_before..].iter().any(|node| node.found.is_some());
+        let has_nested = self.scan.nodes[open.node + 1..].iter().any(|node| node.found.is_some());
         let node = &mut self.scan.nodes[open.node];
         let said = self.text[..range.end].trim_end().len().max(node.content.min(range.end));
         node.end = line_end(self.text, said);
-        if !node.has_nested {
+        // Items below it that are no entries are its own text.
+        node.has_nested = has_nested;
+        if !has_nested {
             node.own.end = node.end;
         }
-        if node.found.is_none() && !has_entries && !node.name.is_empty() {
+        if node.found.is_none() && !has_nested && !node.name.is_empty() {
             self.scan.skipped.push((node.start, open.reason));
         }
         let is_silent = node.name.is_empty() && node.found.is_none();

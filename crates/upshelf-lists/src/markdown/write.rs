@@ -10,8 +10,8 @@ use crate::{Entry, UrlKey};
 pub(crate) enum Content<'a> {
     /// An entry to be written in the section's style.
     New(&'a Entry),
-    /// An entry from elsewhere, with what stands after its bullet, unless it was a table row.
-    Moved { entry: &'a Entry, written: Option<String> },
+    /// An entry from elsewhere, with its lines as they were written, unless it was a table row.
+    Moved { entry: &'a Entry, written: Option<Vec<String>> },
 }
 
 impl Content<'_> {
@@ -21,21 +21,29 @@ impl Content<'_> {
         }
     }
 
-    /// The text after the bullet.
-    pub(crate) fn item(&self, style: &Style) -> Result<String, ChangeError> {
+    /// The item's lines, with this before the first.
+    pub(crate) fn item(&self, prefix: &str, style: &Style) -> Result<Vec<String>, ChangeError> {
         if let Self::Moved { written: Some(written), .. } = self {
-            return Ok(written.clone());
+            let indent = &prefix[..prefix.len() - prefix.trim_start().len()];
+            let before = std::iter::once(prefix).chain(std::iter::repeat(indent));
+            return Ok(before
+                .zip(written)
+                .map(|(before, line)| format!("{before}{line}").trim_end().to_owned())
+                .collect());
         }
         let (Self::New(entry) | Self::Moved { entry, .. }) = self;
         let emphasis = &style.emphasis;
-        let mut line =
-            format!("{emphasis}[{}]({}){emphasis}", escape(&entry.title), address(&entry.url, false)?);
+        let mut line = format!(
+            "{prefix}{emphasis}[{}]({}){emphasis}",
+            escape(&entry.title),
+            address(&entry.url, false)?
+        );
         let text = description(&entry.description, false);
         if !text.is_empty() {
             line.push_str(&style.separator);
             line.push_str(&style.finish(&text));
         }
-        Ok(line)
+        Ok(vec![line])
     }
 
     /// A table row laid out as this one of the same table.
