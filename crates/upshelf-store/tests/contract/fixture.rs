@@ -16,7 +16,7 @@ pub(crate) struct Fixture {
     pub(crate) clock: Clock,
     pub(crate) hand: HandClock,
     /// The folder or the database, which goes away with the fixture.
-    _place: Box<dyn Any + Send + Sync>,
+    pub(crate) place: Box<dyn Any + Send + Sync>,
 }
 
 impl Fixture {
@@ -39,7 +39,7 @@ impl Fixture {
             let hand = hand.clone();
             move || hand.now()
         });
-        Fixture { store, clock, hand, _place: place }
+        Fixture { store, clock, hand, place }
     }
 
     pub(crate) fn now(&self) -> Time {
