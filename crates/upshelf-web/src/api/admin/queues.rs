@@ -1,0 +1,350 @@
+//! Background work, as its operators see it.
+
+use std::time::Duration;
+
+use axum::extract::State;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use upshelf_queue::{Broker, Entry, State as JobState, Stats};
+use upshelf_store::{Page, Time};
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::extract::{Admin, Json, Limited, MaybeJson, Path, Query, page};
+use crate::limits::{Read, Write};
+use crate::problem::{Problem, Result};
+use crate::web::Web;
+
+pub(super) fn router() -> OpenApiRouter<Web> {
+    OpenApiRouter::new()
+        .routes(routes!(list))
+        .routes(routes!(jobs))
+        .routes(routes!(pause))
+        .routes(routes!(resume))
+        .routes(routes!(clean))
+        .routes(routes!(retry_failed))
+}
+
+/// A queue.
+#[derive(Clone, Copy, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum QueueName {
+    /// Looks at suggestions that may be ripe.
+    AutoApproval,
+    /// Tells those concerned.
+    Notifications,
+    /// Adds up counts.
+    Analytics,
+    /// Sends mails.
+    Email,
+    /// Clears away what is old.
+    Cleanup,
+}
+
+impl QueueName {
+    pub(crate) const ALL: [QueueName; 5] = [
+        QueueName::AutoApproval,
+        QueueName::Notifications,
+        QueueName::Analytics,
+        QueueName::Email,
+        QueueName::Cleanup,
+    ];
+
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            QueueName::AutoApproval => "auto-approval",
+            QueueName::Notifications => "notifications",
+            QueueName::Analytics => "analytics",
+            QueueName::Email => "email",
+            QueueName::Cleanup => "cleanup",
+        }
+    }
+}
+
+/// The numbers of a queue at this moment.
+#[derive(Serialize, ToSchema)]
+struct QueueView {
+    /// Names the queue.
+    name: QueueName,
+    /// Whether it hands out no jobs.
+    is_paused: bool,
+    /// Jobs that are due.
+    waiting: u64,
+    /// Jobs that are due, of another priority than normal.
+    prioritized: u64,
+    /// Jobs that are due, but held back because the queue is paused.
+    paused: u64,
+    /// Jobs that are not due yet, or between two attempts.
+    delayed: u64,
+    /// Jobs that run.
+    active: u64,
+    /// Jobs that are done, and still kept.
+    completed: u64,
+    /// Jobs that failed, and are still kept.
+    failed: u64,
+    /// For how many seconds the oldest job that is due has been so.
+    oldest_waiting_seconds: Option<f64>,
+    /// Jobs completed within the last minute.
+    completed_last_minute: u64,
+    /// How many seconds those waited on average.
+    mean_wait_seconds: Option<f64>,
+    /// How many seconds those ran on average.
+    mean_run_seconds: Option<f64>,
+}
+
+impl QueueView {
+    fn new(name: QueueName, stats: Stats) -> QueueView {
+        let seconds = |time: Option<Duration>| time.map(|time| time.as_secs_f64());
+        QueueView {
+            name,
+            is_paused: stats.is_paused,
+            waiting: stats.waiting,
+            prioritized: stats.prioritized,
+            paused: stats.paused,
+            delayed: stats.delayed,
+            active: stats.active,
+            completed: stats.completed,
+            failed: stats.failed,
+            oldest_waiting_seconds: seconds(stats.oldest_waiting),
+            completed_last_minute: stats.completed_last_minute,
+            mean_wait_seconds: seconds(stats.mean_wait),
+            mean_run_seconds: seconds(stats.mean_run),
+        }
+    }
+}
+
+async fn view(web: &Web, name: QueueName) -> Result<QueueView> {
+    Ok(QueueView::new(name, web.catalog().queue().stats(name.as_str()).await?))
+}
+
+/// Lists the queues with their numbers
+#[utoipa::path(get, path = "/admin/queues", tag = "Admins", extensions(("x-role" = json!("admin"))),
+    responses((status = 200, body = Page<QueueView>, description = "All five.")))]
+async fn list(_: Limited<Read>, State(web): State<Web>, _: Admin) -> Result<Json<Page<QueueView>>> {
+    let mut items = Vec::with_capacity(QueueName::ALL.len());
+    for name in QueueName::ALL {
+        items.push(view(&web, name).await?);
+    }
+    Ok(Json(Page { items, next_cursor: None }))
+}
+
+/// Where a job is in its life.
+#[derive(Clone, Copy, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+enum StateWord {
+    /// Due, or about to be.
+    Waiting,
+    /// Not due yet, or between two attempts.
+    Delayed,
+    /// Running.
+    Active,
+    /// Done.
+    Completed,
+    /// Out of attempts, or failed for good.
+    Failed,
+}
+
+impl From<StateWord> for JobState {
+    fn from(word: StateWord) -> JobState {
+        match word {
+            StateWord::Waiting => JobState::Waiting,
+            StateWord::Delayed => JobState::Delayed,
+            StateWord::Active => JobState::Active,
+            StateWord::Completed => JobState::Completed,
+            StateWord::Failed => JobState::Failed,
+        }
+    }
+}
+
+impl From<JobState> for StateWord {
+    fn from(state: JobState) -> StateWord {
+        match state {
+            JobState::Waiting => StateWord::Waiting,
+            JobState::Delayed => StateWord::Delayed,
+            JobState::Active => StateWord::Active,
+            JobState::Completed => StateWord::Completed,
+            JobState::Failed => StateWord::Failed,
+        }
+    }
+}
+
+/// One job.
+#[derive(Serialize, ToSchema)]
+struct JobView {
+    /// Names the job.
+    id: i64,
+    /// Its kind.
+    name: String,
+    /// Where it is in its life.
+    state: StateWord,
+    /// What it works on.
+    #[schema(value_type = Object)]
+    payload: Value,
+    /// Attempts begun so far.
+    attempt: u16,
+    /// Attempts it has in all.
+    attempts: u16,
+    /// When it was inserted.
+    created_at: Time,
+    /// When it was, is or will be due.
+    due_at: Time,
+    /// When its last attempt began.
+    begun_at: Option<Time>,
+    /// When it was completed or failed.
+    finished_at: Option<Time>,
+    /// Why its last failed attempt failed.
+    error: Option<String>,
+    /// How far the work is, in percent.
+    progress: Option<u8>,
+    /// The newest lines of its log.
+    log: Vec<String>,
+}
+
+impl From<Entry> for JobView {
+    fn from(job: Entry) -> JobView {
+        JobView {
+            id: job.id.0,
+            name: job.name,
+            state: job.state.into(),
+            payload: serde_json::from_str(job.payload.get()).unwrap_or_default(),
+            attempt: job.attempt,
+            attempts: job.attempts,
+            created_at: job.created_at.into(),
+            due_at: job.due_at.into(),
+            begun_at: job.begun_at.map(Time::from),
+            finished_at: job.finished_at.map(Time::from),
+            error: job.error,
+            progress: job.progress,
+            log: job.log,
+        }
+    }
+}
+
+/// Which jobs to list.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct JobsQuery {
+    /// Where they are in their life; `failed` by default.
+    state: Option<StateWord>,
+    /// How many rows, 20 by default.
+    #[param(minimum = 1, maximum = 100, default = 20)]
+    limit: Option<u32>,
+    /// The `next_cursor` of the page before.
+    cursor: Option<String>,
+}
+
+/// Lists the jobs of a queue
+#[utoipa::path(get, path = "/admin/queues/{name}/jobs", tag = "Admins",
+    params(("name" = QueueName, Path, description = "The queue."), JobsQuery), extensions(("x-role" = json!("admin"))),
+    responses((status = 200, body = Page<JobView>, description = "A page of jobs, newest first.")))]
+async fn jobs(
+    _: Limited<Read>,
+    State(web): State<Web>,
+    _: Admin,
+    Path(name): Path<QueueName>,
+    Query(JobsQuery { state, limit, cursor }): Query<JobsQuery>,
+) -> Result<Json<Page<JobView>>> {
+    let state = state.map_or(JobState::Failed, JobState::from);
+    let limit = u32::try_from(page(limit, None)?.limit()).unwrap_or(u32::MAX);
+    let found = web.catalog().queue().jobs(name.as_str(), state, cursor.as_deref(), limit).await?;
+    Ok(Json(Page { items: found.jobs.into_iter().map(JobView::from).collect(), next_cursor: found.next }))
+}
+
+/// Stops handing out jobs; what runs is finished
+#[utoipa::path(post, path = "/admin/queues/{name}/pause", tag = "Admins", params(("name" = QueueName, Path, description = "The queue.")),
+    extensions(("x-role" = json!("admin"))), responses((status = 200, body = QueueView, description = "The queue.")))]
+async fn pause(
+    _: Limited<Write>,
+    State(web): State<Web>,
+    _: Admin,
+    Path(name): Path<QueueName>,
+) -> Result<Json<QueueView>> {
+    web.catalog().queue().pause(name.as_str()).await?;
+    view(&web, name).await.map(Json)
+}
+
+/// Hands out jobs again
+#[utoipa::path(post, path = "/admin/queues/{name}/resume", tag = "Admins", params(("name" = QueueName, Path, description = "The queue.")),
+    extensions(("x-role" = json!("admin"))), responses((status = 200, body = QueueView, description = "The queue.")))]
+async fn resume(
+    _: Limited<Write>,
+    State(web): State<Web>,
+    _: Admin,
+    Path(name): Path<QueueName>,
+) -> Result<Json<QueueView>> {
+    web.catalog().queue().resume(name.as_str()).await?;
+    view(&web, name).await.map(Json)
+}
+
+/// What to clear away.
+#[derive(Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct Cleaning {
+    /// `completed` or `failed`; completed without it.
+    #[serde(default)]
+    state: Option<FinishedWord>,
+    /// Only what finished longer ago than so many seconds; everything without it.
+    #[serde(default)]
+    #[schema(minimum = 0)]
+    older_than_seconds: Option<u32>,
+}
+
+/// How a job ended.
+#[derive(Clone, Copy, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+enum FinishedWord {
+    /// Done.
+    Completed,
+    /// Failed.
+    Failed,
+}
+
+/// How many jobs it was.
+#[derive(Serialize, ToSchema)]
+struct JobCount {
+    /// How many.
+    jobs: u64,
+}
+
+/// Clears finished jobs away
+#[utoipa::path(post, path = "/admin/queues/{name}/clean", tag = "Admins", params(("name" = QueueName, Path, description = "The queue.")),
+    request_body = Option<Cleaning>, extensions(("x-role" = json!("admin"))),
+    responses((status = 200, body = JobCount, description = "How many went.")))]
+async fn clean(
+    _: Limited<Write>,
+    State(web): State<Web>,
+    _: Admin,
+    Path(name): Path<QueueName>,
+    MaybeJson(Cleaning { state, older_than_seconds }): MaybeJson<Cleaning>,
+) -> Result<Json<JobCount>> {
+    let state = match state {
+        None | Some(FinishedWord::Completed) => JobState::Completed,
+        Some(FinishedWord::Failed) => JobState::Failed,
+    };
+    let age = Duration::from_secs(older_than_seconds.unwrap_or(0).into());
+    Ok(Json(JobCount { jobs: web.catalog().queue().clean(name.as_str(), state, age).await? }))
+}
+
+/// Makes failed jobs wait again
+#[utoipa::path(post, path = "/admin/queues/{name}/retry-failed", tag = "Admins",
+    params(("name" = QueueName, Path, description = "The queue.")), extensions(("x-role" = json!("admin"))),
+    responses((status = 200, body = JobCount, description = "How many wait again.")))]
+async fn retry_failed(
+    _: Limited<Write>,
+    State(web): State<Web>,
+    _: Admin,
+    Path(name): Path<QueueName>,
+) -> Result<Json<JobCount>> {
+    Ok(Json(JobCount { jobs: web.catalog().queue().retry_failed(name.as_str()).await? }))
+}
+
+impl From<upshelf_queue::Error> for Problem {
+    fn from(error: upshelf_queue::Error) -> Problem {
+        match error {
+            upshelf_queue::Error::Cursor => Problem::invalid("cursor", "This cursor was not made here."),
+            error => Problem::internal(error),
+        }
+    }
+}

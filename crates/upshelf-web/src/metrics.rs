@@ -1,0 +1,80 @@
+//! Counts and times for Prometheus.
+
+use std::time::Duration;
+
+use axum::http::{Method, StatusCode};
+use metrics_exporter_prometheus::{BuildError, PrometheusBuilder, PrometheusHandle};
+
+const BUCKETS: [f64; 12] = [0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0, 30.0];
+
+/// Everything that this process counts, as Prometheus reads it. Cheap to clone.
+#[derive(Clone)]
+pub struct Metrics(PrometheusHandle);
+
+impl Metrics {
+    /// Begins to count, for the whole process; once.
+    ///
+    /// # Errors
+    /// When something else counts already.
+    pub fn install() -> Result<Metrics, BuildError> {
+        let handle = PrometheusBuilder::new().set_buckets(&BUCKETS)?.install_recorder()?;
+        metrics::describe_counter!("http_requests_total", "Requests by method, route and status.");
+        metrics::describe_histogram!(
+            "http_request_duration_seconds",
+            metrics::Unit::Seconds,
+            "How long requests took, by method and route."
+        );
+        metrics::describe_counter!("votes_total", "Votes cast and retracted.");
+        metrics::describe_gauge!("queue_jobs", "Jobs by queue and state.");
+        Ok(Metrics(handle))
+    }
+
+    /// Writes everything down.
+    pub fn render(&self) -> String {
+        self.0.render()
+    }
+
+    /// Makes room; to be called every few seconds.
+    pub fn tidy(&self) {
+        self.0.run_upkeep();
+    }
+}
+
+impl std::fmt::Debug for Metrics {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Metrics").finish_non_exhaustive()
+    }
+}
+
+/// Counts a request.
+pub(crate) fn request(method: &Method, route: &str, status: StatusCode, took: Duration) {
+    let method = word(method);
+    let (route, status) = (route.to_owned(), status.as_str().to_owned());
+    metrics::counter!("http_requests_total", "method" => method, "route" => route.clone(), "status" => status)
+        .increment(1);
+    metrics::histogram!("http_request_duration_seconds", "method" => method, "route" => route).record(took);
+}
+
+/// Counts a vote: `up`, `down` or `retracted`.
+pub(crate) fn vote(side: &'static str) {
+    metrics::counter!("votes_total", "side" => side).increment(1);
+}
+
+/// Notes how many jobs a queue has in a state.
+pub(crate) fn queue_jobs(queue: &str, state: &'static str, jobs: f64) {
+    metrics::gauge!("queue_jobs", "queue" => queue.to_owned(), "state" => state).set(jobs);
+}
+
+/// The method as a label; made-up methods must not make labels without end.
+fn word(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::HEAD => "HEAD",
+        Method::POST => "POST",
+        Method::PUT => "PUT",
+        Method::PATCH => "PATCH",
+        Method::DELETE => "DELETE",
+        Method::OPTIONS => "OPTIONS",
+        _ => "other",
+    }
+}

@@ -1,0 +1,131 @@
+//! For those who run the site: is it alive, is it ready, how is it doing; and the keys that tokens are signed with.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::IntoResponse;
+use axum::routing::get;
+use serde::Serialize;
+use serde_json::Value;
+use upshelf_catalog::Catalog;
+use upshelf_queue::Broker;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::api::QueueName;
+use crate::extract::Json;
+use crate::metrics::{self, Metrics};
+use crate::problem::{Problem, Result};
+use crate::web::Web;
+
+pub(crate) fn router() -> OpenApiRouter<Web> {
+    OpenApiRouter::new().routes(routes!(healthz)).routes(routes!(readyz)).routes(routes!(jwks))
+}
+
+/// How a part of the site is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+enum Health {
+    /// As it should.
+    Up,
+    /// Less than it should, and the site goes on without.
+    Degraded,
+    /// Not at all.
+    Down,
+}
+
+/// Whether the program is alive.
+#[derive(Serialize, ToSchema)]
+struct Alive {
+    /// Always `up`: who answers is alive.
+    status: Health,
+}
+
+/// Says that the program is alive
+#[utoipa::path(get, path = "/healthz", tag = "Operations", responses((status = 200, body = Alive, description = "It is.")))]
+async fn healthz() -> Json<Alive> {
+    Json(Alive { status: Health::Up })
+}
+
+/// How the site and its parts are doing.
+#[derive(Serialize, ToSchema)]
+struct Ready {
+    /// The site as a whole.
+    status: Health,
+    /// Each part.
+    parts: ReadyParts,
+}
+
+/// Each part.
+#[derive(Serialize, ToSchema)]
+struct ReadyParts {
+    /// The source of truth; without it the site cannot do anything.
+    database: Health,
+    /// Background jobs.
+    queue: Health,
+}
+
+/// Says how each part is doing
+#[utoipa::path(get, path = "/readyz", tag = "Operations", responses(
+    (status = 200, body = Ready, description = "The site can answer."),
+    (status = 503, body = Ready, description = "The database is down."),
+))]
+async fn readyz(State(web): State<Web>) -> impl IntoResponse {
+    let database = match ask_database(web.catalog()).await {
+        Ok(()) => Health::Up,
+        Err(error) => {
+            tracing::warn!(error = &error as &dyn std::error::Error, "the database does not answer");
+            Health::Down
+        }
+    };
+    let queue = match web.catalog().queue().stats(QueueName::AutoApproval.as_str()).await {
+        Ok(_) => Health::Up,
+        Err(_) => Health::Degraded,
+    };
+    let (code, status) = match (database, queue) {
+        (Health::Up, Health::Up) => (StatusCode::OK, Health::Up),
+        (Health::Up, _) => (StatusCode::OK, Health::Degraded),
+        (_, _) => (StatusCode::SERVICE_UNAVAILABLE, Health::Down),
+    };
+    (code, Json(Ready { status, parts: ReadyParts { database, queue } }))
+}
+
+async fn ask_database(catalog: &Catalog) -> Result<(), upshelf_store::Error> {
+    catalog.store().read().await?.find_setting("ready").await.map(|_| ())
+}
+
+/// Gives the public keys that access tokens are signed with (JWK set, RFC 7517)
+#[utoipa::path(get, path = "/.well-known/jwks.json", tag = "Operations", responses(
+    (status = 200, body = Object, description = "The keys."),
+))]
+async fn jwks(State(web): State<Web>) -> Result<Json<Value>> {
+    Ok(Json(web.sessions().jwks(web.now()).await?))
+}
+
+/// The door for Prometheus: `GET /metrics`, on a listener of its own.
+pub fn metrics_router(metrics: Metrics, catalog: Catalog) -> Router {
+    Router::new().route("/metrics", get(scrape)).with_state((metrics, Arc::new(catalog)))
+}
+
+async fn scrape(State((metrics, catalog)): State<(Metrics, Arc<Catalog>)>) -> Result<impl IntoResponse> {
+    for name in QueueName::ALL {
+        let queue = name.as_str();
+        let stats = catalog.queue().stats(queue).await.map_err(Problem::from)?;
+        let jobs = [
+            ("waiting", stats.waiting + stats.prioritized),
+            ("paused", stats.paused),
+            ("delayed", stats.delayed),
+            ("active", stats.active),
+            ("completed", stats.completed),
+            ("failed", stats.failed),
+        ];
+        for (state, count) in jobs {
+            metrics::queue_jobs(queue, state, count as f64);
+        }
+    }
+    Ok(([(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], metrics.render()))
+}

@@ -1,0 +1,72 @@
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use tokio_util::task::TaskTracker;
+use upshelf_catalog::Catalog;
+use upshelf_session::Sessions;
+use upshelf_store::Store;
+use upshelf_throttle::Throttle;
+
+use crate::settings::Settings;
+
+/// What the door stands on. Cheap to clone.
+#[derive(Clone)]
+pub struct Web(Arc<Inner>);
+
+struct Inner {
+    parts: Parts,
+    settings: Settings,
+}
+
+/// What [`Web`] is made of.
+#[derive(Clone)]
+pub struct Parts {
+    /// What members can do.
+    pub catalog: Catalog,
+    /// Who is signed in.
+    pub sessions: Arc<Sessions<Store>>,
+    /// How often is too often.
+    pub throttle: Arc<Throttle>,
+    /// Waits for what outlives its request when the program closes.
+    pub tracker: TaskTracker,
+}
+
+impl Web {
+    /// Puts the parts together.
+    pub fn new(parts: Parts, settings: Settings) -> Web {
+        Web(Arc::new(Inner { parts, settings }))
+    }
+
+    /// What members can do.
+    pub fn catalog(&self) -> &Catalog {
+        &self.0.parts.catalog
+    }
+
+    /// Who is signed in.
+    pub fn sessions(&self) -> &Sessions<Store> {
+        &self.0.parts.sessions
+    }
+
+    /// What the site has set.
+    pub fn settings(&self) -> &Settings {
+        &self.0.settings
+    }
+
+    pub(crate) fn throttle(&self) -> &Throttle {
+        &self.0.parts.throttle
+    }
+
+    pub(crate) fn tracker(&self) -> &TaskTracker {
+        &self.0.parts.tracker
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.catalog().clock().now().timestamp()
+    }
+}
+
+impl std::fmt::Debug for Web {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Web").field("settings", &self.0.settings).finish_non_exhaustive()
+    }
+}
