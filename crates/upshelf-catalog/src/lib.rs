@@ -1,1 +1,211 @@
-//! What members can do, and the rules.
+//! What members can do, and the rules: suggestions, votes, approval, lists, accounts.
+//!
+//! [`Catalog`] is the one door to the library for requests and jobs alike. It asks the rules ([`Rules::judge`], a pure
+//! function that explains itself), writes through the store, and only after the commit tells the live parts: the tally,
+//! the bus, the cache. What must happen later is a job, committed with its cause.
+//!
+//! A refusal by the rules is a [`Refusal`], which is an answer and no failure; everything else in [`Error`] is one.
+
+mod accounts;
+mod analytics;
+mod announce;
+mod api_keys;
+mod approval;
+mod audience;
+mod cleanup;
+mod collections;
+mod comments;
+mod delivery;
+mod error;
+mod export;
+mod faces;
+mod import;
+mod invalidation;
+mod jobs;
+mod library;
+mod log;
+mod mails;
+mod meter;
+mod moderation;
+mod names;
+mod notices;
+mod origin;
+mod passwords;
+mod profiles;
+mod proposal;
+mod regions;
+mod revert;
+mod rules;
+mod set_up_code;
+mod shelf;
+mod suggestions;
+mod views;
+mod votes;
+mod watches;
+mod wording;
+
+use std::sync::{Arc, Mutex};
+use std::sync::atomic::AtomicBool;
+
+use aws_lc_rs::hmac;
+use tokio::sync::OnceCell;
+use tokio_util::task::TaskTracker;
+use upshelf_bus::Bus;
+use upshelf_cache::Cache;
+use upshelf_queue::Queue;
+use upshelf_store::{Ballots, Clock, Store, SuggestionId};
+use upshelf_tally::Tally;
+
+pub use accounts::NewAccount;
+pub use analytics::MAX_DAYS;
+pub use api_keys::{API_KEY_PREFIX, Scopes};
+pub use cleanup::CleanedUp;
+pub use collections::{CollectionWish, CollectionsOf, MAX_COLLECTION_ITEMS, MAX_COLLECTIONS};
+pub use delivery::notices_channel;
+pub use error::{Error, Fault, Refusal, Result};
+pub use export::Export;
+pub use import::{ImportReport, ImportRequest, preview};
+pub use invalidation::cascade;
+pub use jobs::{
+    AutoApproval, CleanUp, CountUse, Notify, NotifyComment, RecountPopularity, SendMail, WriteDigests,
+};
+pub use meter::Use;
+pub use names::{
+    About, Bio, Body, DisplayName, Email, Faults, KeyName, NewPassword, Reason, Title, Username, fold_name,
+};
+pub use notices::NoticeKind;
+pub use passwords::PasswordSettings;
+pub use profiles::ProfileChanges;
+pub use proposal::{MAX_CATEGORIES, MAX_DESCRIPTION, MAX_REASON, MAX_TAG, MAX_TAGS, MAX_TITLE, MAX_URL};
+pub use regions::CategoryTree;
+pub use rules::{Condition, Facts, Rules, Verdict, wilson_lower_bound};
+pub use set_up_code::new_set_up_code;
+pub use suggestions::{NewSuggestion, ResourceRef, SuggestionView};
+pub use views::{
+    AnalyticsView, ApiKeyView, CategoryNode, CategoryRef, CollectionPage, CollectionView, CommentView, DayView,
+    HistoryCause, HistoryEntry, Interest, NoticePayload, NoticeView, Person, ProfileView, ResourceView, SuggestionRef,
+    UsedResource,
+};
+pub use votes::{VOTES_CHANNEL, VoteView, may_vote};
+
+/// The library with everything that members can do. Cheap to clone.
+#[derive(Clone)]
+pub struct Catalog {
+    pub(crate) inner: Arc<Inner>,
+}
+
+pub(crate) struct Inner {
+    pub(crate) services: Services,
+    pub(crate) settings: Settings,
+    pub(crate) ballots: Ballots,
+    pub(crate) passwords: passwords::Passwords,
+    pub(crate) faces: faces::Faces,
+    pub(crate) meter: meter::Meter,
+    pub(crate) regions: regions::Regions,
+    pub(crate) origin_key: OnceCell<hmac::Key>,
+    pub(crate) has_admin: AtomicBool,
+    pub(crate) change_mark: Mutex<Option<String>>,
+}
+
+/// What the catalog stands on.
+#[derive(Clone)]
+pub struct Services {
+    /// The source of truth.
+    pub store: Store,
+    /// The time, and new ids.
+    pub clock: Clock,
+    /// Live counts of votes.
+    pub tally: Tally<SuggestionId>,
+    /// Publications to whoever listens.
+    pub bus: Bus,
+    /// What is read more often than it changes; built with [`cascade`].
+    pub cache: Cache,
+    /// Jobs, committed with their cause.
+    pub queue: Queue,
+    /// Waits for background tasks when the program closes.
+    pub tracker: TaskTracker,
+}
+
+/// What a site can set.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// When suggestions are approved without a curator.
+    pub rules: Rules,
+    /// The code that makes the first admin; without it, nobody can be made through the site.
+    pub set_up_code: Option<String>,
+    /// The most votes that one commit may share.
+    pub votes_per_commit: usize,
+    /// How passwords are hashed.
+    pub passwords: PasswordSettings,
+    /// Where people reach the site, for links in mails.
+    pub public_url: Option<String>,
+}
+
+impl Default for Settings {
+    fn default() -> Settings {
+        Settings {
+            rules: Rules::default(),
+            set_up_code: None,
+            votes_per_commit: 1_000,
+            passwords: PasswordSettings::default(),
+            public_url: None,
+        }
+    }
+}
+
+impl Catalog {
+    /// Opens the catalog; its background tasks run under the tracker of `services`.
+    pub fn open(services: Services, settings: Settings) -> Catalog {
+        let teller = Arc::new(votes::Teller { services: services.clone(), rules: settings.rules.clone() });
+        let ballots =
+            Ballots::open(services.store.clone(), teller, settings.votes_per_commit, &services.tracker);
+        let inner = Inner {
+            passwords: passwords::Passwords::new(settings.passwords, services.tracker.clone()),
+            faces: faces::Faces::new(),
+            meter: meter::Meter::default(),
+            regions: regions::Regions::new(&services.cache),
+            origin_key: OnceCell::new(),
+            has_admin: AtomicBool::new(false),
+            change_mark: Mutex::new(None),
+            services,
+            settings,
+            ballots,
+        };
+        Catalog { inner: Arc::new(inner) }
+    }
+
+    /// The source of truth.
+    pub fn store(&self) -> &Store {
+        &self.inner.services.store
+    }
+
+    /// The time, and new ids.
+    pub fn clock(&self) -> &Clock {
+        &self.inner.services.clock
+    }
+
+    /// The jobs.
+    pub fn queue(&self) -> &Queue {
+        &self.inner.services.queue
+    }
+
+    /// The publications.
+    pub fn bus(&self) -> &Bus {
+        &self.inner.services.bus
+    }
+
+    /// What the site has set.
+    pub fn settings(&self) -> &Settings {
+        &self.inner.settings
+    }
+
+    pub(crate) fn tally(&self) -> &Tally<SuggestionId> {
+        &self.inner.services.tally
+    }
+}
+
+impl std::fmt::Debug for Catalog {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Catalog").finish_non_exhaustive()
+    }
+}

@@ -14,7 +14,8 @@ use crate::database::on;
 use crate::error::During;
 use crate::suggestions::{controversy, hot};
 use crate::{
-    Error, MemberId, Result, Side, Standing, Store, SuggestionId, SuggestionKind, SuggestionStatus, Time, Tx,
+    Error, MemberId, ResourceId, Result, Side, Standing, Store, SuggestionId, SuggestionKind,
+    SuggestionStatus, Time, Tx,
 };
 
 /// A vote to be cast.
@@ -35,8 +36,8 @@ pub struct Cast {
 /// What became of a cast vote.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// It is in the database; this is the standing right after it.
-    Counted(Standing),
+    /// It is in the database; this is the standing right after it, and the resource that the suggestion is about.
+    Counted(Standing, Option<ResourceId>),
     /// There is no such suggestion.
     Missing,
     /// The suggestion was decided before.
@@ -56,6 +57,8 @@ pub struct Touched {
     pub status: SuggestionStatus,
     /// Who proposed it.
     pub author_id: MemberId,
+    /// The resource it is about.
+    pub resource_id: Option<ResourceId>,
     /// Whether a dead link was seen.
     pub evidence: Option<String>,
     /// Whether a curator objects.
@@ -190,7 +193,7 @@ fn tally<'a>(
                     counted.changed.insert(cast.suggestion);
                     counted.votes.insert((cast.suggestion, cast.member), cast);
                 }
-                Outcome::Counted(suggestion.standing)
+                Outcome::Counted(suggestion.standing, suggestion.resource_id)
             }
         });
     }
@@ -205,7 +208,7 @@ impl Tx {
         let lock = self.for_update();
         let rows: Vec<Touched> = on!(self, db => {
             let mut sql = QueryBuilder::new(
-                "SELECT id, kind, status, author_id, evidence, objection, opened_at, up, down, score, version
+                "SELECT id, kind, status, author_id, resource_id, evidence, objection, opened_at, up, down, score, version
                     FROM suggestions WHERE id IN (",
             );
             let mut list = sql.separated(", ");

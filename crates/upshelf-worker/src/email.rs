@@ -1,5 +1,6 @@
 //! Handing mails over to an SMTP server, once each.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -7,6 +8,8 @@ use lettre::message::header::ContentType;
 use lettre::message::{Mailbox, MultiPart, SinglePart};
 use lettre::{AsyncSmtpTransport, AsyncTransport as _, Message, Tokio1Executor};
 use secrecy::{ExposeSecret as _, SecretString};
+use upshelf_catalog::{Catalog, SendMail};
+use upshelf_queue::{BoxError, Context, Outcome};
 use upshelf_store::Mail as Letter;
 
 /// How mails leave the site.
@@ -70,6 +73,23 @@ impl Postman {
             .multipart(MultiPart::alternative().singlepart(plain).singlepart(html))
             .context("the mail cannot be written")
     }
+}
+
+/// Hands a mail over. One that is noted as sent is not sent again; without a server it stays in the outbox.
+pub(crate) async fn send(catalog: Catalog, postman: Arc<Postman>, job: SendMail) -> Result<Outcome, BoxError> {
+    let Some(mail) = catalog.find_mail(job.mail).await? else { return Ok(Outcome::Done) };
+    if mail.sent_at.is_none() && postman.delivers() {
+        postman.send(&mail).await?;
+        catalog.mark_mail_sent(mail.id).await?;
+    }
+    Ok(Outcome::Done)
+}
+
+/// Writes the daily mails. Idempotent: a member has at most one a day.
+pub(crate) async fn digests(catalog: Catalog, context: Context) -> Result<Outcome, BoxError> {
+    let written = catalog.write_digests(catalog.clock().now()).await?;
+    context.log(format!("{written} mails written"));
+    Ok(Outcome::Done)
 }
 
 #[cfg(test)]

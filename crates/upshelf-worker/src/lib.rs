@@ -1,1 +1,135 @@
 //! The five queues' jobs, and the clock that starts them.
+//!
+//! | queue | jobs | started by |
+//! | --- | --- | --- |
+//! | `auto-approval` | a look at a ripe suggestion | votes, in their commit |
+//! | `notifications` | notices of the log's entries and of comments | decisions and comments, in their commit |
+//! | `analytics` | adding up counts; popularity | every few seconds; every 15 minutes |
+//! | `email` | handing a mail over; daily mails | notices, in their commit; once a day |
+//! | `cleanup` | putting away what is too old | once an hour |
+//!
+//! Every handler is idempotent, and says how: a job may run again when a process dies between its work and the note of
+//! it. All work is the catalog's; here it only meets the queue. Every process that works the queues registers all
+//! kinds of jobs.
+
+mod analytics;
+mod auto_approval;
+mod cleanup;
+mod email;
+mod notifications;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use upshelf_catalog::{
+    AutoApproval, Catalog, CleanUp, CountUse, Notify, NotifyComment, RecountPopularity, SendMail, WriteDigests,
+};
+use upshelf_queue::{Handlers, Running};
+use upshelf_session::Sessions;
+use upshelf_store::Store;
+
+pub use email::Mail;
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+/// How often the counts of views, saves and votes are handed over.
+const FLUSH: Duration = Duration::from_secs(5);
+
+/// The workers of this process.
+#[derive(Debug)]
+#[must_use = "the workers stop when this is dropped"]
+pub struct Workers {
+    running: Running,
+    flusher: Flusher,
+}
+
+/// Hands over what is counted in this process, every few seconds; a process that answers requests has one.
+#[derive(Debug)]
+#[must_use = "nothing is handed over once this is dropped"]
+pub struct Flusher {
+    catalog: Catalog,
+    tasks: TaskTracker,
+    closing: CancellationToken,
+}
+
+impl Flusher {
+    /// Begins.
+    pub fn start(catalog: Catalog) -> Flusher {
+        let (tasks, closing) = (TaskTracker::new(), CancellationToken::new());
+        let (token, counting) = (closing.clone(), catalog.clone());
+        tasks.spawn(async move {
+            let mut every = tokio::time::interval(FLUSH);
+            every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+            while token.run_until_cancelled(every.tick()).await.is_some() {
+                flush(&counting).await;
+            }
+        });
+        Flusher { catalog, tasks, closing }
+    }
+
+    /// Hands over what is left and ends.
+    pub async fn close(self) {
+        self.closing.cancel();
+        self.tasks.close();
+        self.tasks.wait().await;
+        flush(&self.catalog).await;
+    }
+}
+
+async fn flush(catalog: &Catalog) {
+    if let Err(error) = catalog.flush_counts().await {
+        tracing::warn!(error = &error as &dyn std::error::Error, "could not hand over counts");
+    }
+}
+
+/// Begins to work all five queues.
+///
+/// # Errors
+/// When the mail settings cannot be used, or the database does not answer.
+pub async fn start(catalog: Catalog, sessions: Arc<Sessions<Store>>, mail: Mail) -> Result<Workers> {
+    let postman = Arc::new(email::Postman::new(&mail)?);
+    let queue = catalog.queue().clone();
+    let running = queue.work(handlers(&catalog, &sessions, &postman)).await.context("could not begin to work")?;
+    Ok(Workers { running, flusher: Flusher::start(catalog) })
+}
+
+impl Workers {
+    /// Closes cleanly: takes no new job, finishes what runs, and hands back what has not ended after `limit`.
+    ///
+    /// # Errors
+    /// When the workers had stopped because of a failure.
+    pub async fn close(self, limit: Duration) -> Result<()> {
+        self.flusher.close().await;
+        self.running.close(limit).await.context("the workers had stopped")
+    }
+}
+
+fn handlers(catalog: &Catalog, sessions: &Arc<Sessions<Store>>, postman: &Arc<email::Postman>) -> Handlers {
+    /// A handler that is given its own clone of the catalog.
+    macro_rules! with {
+        ($catalog:ident, |$job:ident: $kind:ty, $context:ident| $run:expr) => {{
+            let $catalog = $catalog.clone();
+            move |$job: $kind, $context| {
+                let $catalog = $catalog.clone();
+                let _ = &$context;
+                $run
+            }
+        }};
+    }
+    let (sessions, postman) = (sessions.clone(), postman.clone());
+    Handlers::default()
+        .on(with!(catalog, |job: AutoApproval, context| auto_approval::run(catalog, job)))
+        .on(with!(catalog, |job: Notify, context| notifications::entry(catalog, job)))
+        .on(with!(catalog, |job: NotifyComment, context| notifications::comment(catalog, job)))
+        .on(with!(catalog, |job: CountUse, context| analytics::count(catalog, job)))
+        .on(with!(catalog, |_job: RecountPopularity, context| analytics::recount(catalog, context)))
+        .on(with!(catalog, |job: SendMail, context| email::send(catalog, postman.clone(), job)))
+        .on(with!(catalog, |_job: WriteDigests, context| email::digests(catalog, context)))
+        .on(with!(catalog, |_job: CleanUp, context| cleanup::run(catalog, sessions.clone(), context)))
+        .periodic(&RecountPopularity::default(), 15 * MINUTE, true)
+        .periodic(&CleanUp::default(), 60 * MINUTE, true)
+        .periodic(&WriteDigests::default(), 24 * 60 * MINUTE, true)
+}

@@ -15,7 +15,7 @@ use upshelf_catalog::Rules;
 use upshelf_throttle::Rate;
 use url::Url;
 
-pub(crate) use list::{Listed, list, markdown};
+pub(crate) use list::{list, markdown};
 use per_queue::PerQueue;
 use values::{address, database_url, duration, log_filter, public_url, secret, share, smtp_url};
 
@@ -107,6 +107,11 @@ pub(crate) struct Config {
     #[arg(long, env = setting!("LOG_FORMAT"), value_enum, default_value = "text", global = true,
         help_heading = "Site")]
     pub(crate) log_format: LogFormat,
+
+    /// The most votes that one commit may share
+    #[arg(long, env = setting!("VOTES_PER_COMMIT"), value_name = "NUMBER", default_value = "1000",
+        value_parser = values::votes_per_commit, global = true, help_heading = "Site")]
+    pub(crate) votes_per_commit: usize,
 
     /// Where mails are handed over: smtp://, smtps://user:password@host; without it, they wait in the outbox
     #[arg(long, env = setting!("SMTP_URL"), value_name = "URL", value_parser = smtp_url, hide_env_values = true,

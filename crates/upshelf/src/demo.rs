@@ -140,7 +140,7 @@ async fn suggest(catalog: &Catalog, members: &[Member]) -> Result<usize> {
         for (voter, side) in voters.zip(sides) {
             catalog.vote(voter, suggestion.id, Some(side), None).await?;
         }
-        catalog.add_comment(author, suggestion.id, "What do you think?".to_owned()).await?;
+        catalog.add_comment(author, suggestion.id, "What do you think?").await?;
     }
     Ok(count)
 }

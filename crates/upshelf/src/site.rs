@@ -7,6 +7,7 @@ use anyhow::{Context as _, Result};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use upshelf_bus::Bus;
+use upshelf_cache::Cache;
 use upshelf_catalog::{Catalog, Services};
 use upshelf_queue::Queue;
 use upshelf_session::Sessions;
@@ -55,12 +56,13 @@ impl Site {
             clock: clock.clone(),
             tally: Tally::local(),
             bus: Bus::local(),
-            cache: upshelf_catalog::cache(),
+            cache: Cache::builder().cascade(upshelf_catalog::cascade()).build(),
             queue,
             tracker: tracker.clone(),
         };
         let settings = upshelf_catalog::Settings {
             rules: config.rules(),
+            votes_per_commit: config.votes_per_commit,
             set_up_code: set_up_code.clone(),
             public_url: config.public_url.as_ref().map(|url| url.as_str().trim_end_matches('/').to_owned()),
             ..upshelf_catalog::Settings::default()

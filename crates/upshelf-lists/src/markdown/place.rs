@@ -209,10 +209,16 @@ impl Document {
         }
         lines.extend(content.item(&prefix, &style)?);
         if apart {
-            // As far from what precedes it as other headings are.
-            let gaps =
-                self.headings.iter().skip(1).map(|heading| self.blank_lines_before(heading.span.start));
-            lines.splice(0..0, vec![String::new(); gaps.max().unwrap_or(1).clamp(1, 3) - 1]);
+            // As far from what precedes it as most headings are.
+            let mut gaps: Vec<usize> = self
+                .headings
+                .iter()
+                .skip(1)
+                .map(|heading| self.blank_lines_before(heading.span.start))
+                .collect();
+            gaps.sort_unstable();
+            let gap = gaps.get(gaps.len() / 2).copied().unwrap_or(1);
+            lines.splice(0..0, vec![String::new(); gap.clamp(1, 3) - 1]);
         }
         Ok(self.insert(at, &lines, apart, apart))
     }

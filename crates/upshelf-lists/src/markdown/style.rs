@@ -41,8 +41,9 @@ impl Document {
         most(nodes.iter().filter_map(|node| {
             let rest = &node.found.as_deref().filter(|_| node.row.is_none())?.rest;
             let separator = self.text.get(rest.separator.clone())?;
-            (!separator.is_empty() && separator.len() <= 8 && !separator.contains(['\n', '\r']))
-                .then_some(separator)
+            // A space alone may stand before a mere note: `(PDF)`.
+            let separates = !separator.trim().is_empty() && separator.len() <= 8;
+            (separates && !separator.contains(['\n', '\r'])).then_some(separator)
         }))
     }
 

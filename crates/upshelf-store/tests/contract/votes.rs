@@ -67,7 +67,7 @@ impl Booth {
 }
 
 fn counted(up: i64, down: i64, version: i64) -> Outcome {
-    Outcome::Counted(Standing { up, down, score: up - down, version })
+    Outcome::Counted(Standing { up, down, score: up - down, version }, None)
 }
 
 contract! {
@@ -130,7 +130,7 @@ contract! {
                     for side in [Side::Up, Side::Down, Side::Up] {
                         let cast = Cast { suggestion: about, member, side: Some(side), origin: None, at };
                         match ballots.cast(cast).await.expect("the database answers") {
-                            Outcome::Counted(standing) => seen.push((about, standing.version)),
+                            Outcome::Counted(standing, _) => seen.push((about, standing.version)),
                             other => panic!("{other:?}"),
                         }
                     }
@@ -165,7 +165,7 @@ contract! {
             booth.ballots.cast(cast(bad, bob)),
             booth.ballots.cast(cast(good, eve)),
         );
-        assert!(matches!(one, Ok(Outcome::Counted(_))) && matches!(three, Ok(Outcome::Counted(_))));
+        assert!(matches!(one, Ok(Outcome::Counted(..))) && matches!(three, Ok(Outcome::Counted(..))));
         assert!(two.is_err());
         let mut tx = f.read().await;
         assert_eq!(tx.find_standing(good).await?.map(|standing| standing.up), Some(2));

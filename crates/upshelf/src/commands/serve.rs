@@ -4,7 +4,8 @@ use anyhow::{Context as _, Result};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
-use upshelf_web::{Metrics, Parts, Web};
+use upshelf_web::{Metrics, Parts, Web, metrics_router, router};
+use upshelf_worker::{Flusher, Workers};
 
 use crate::config::{Config, Role};
 use crate::site::Site;
@@ -29,20 +30,7 @@ pub(super) async fn run(config: &Config) -> Result<()> {
         None => None,
     };
     let site = Site::open(config).await?;
-    let jobs = match config.role {
-        Role::Web => None,
-        Role::All | Role::Worker => {
-            let mail = upshelf_worker::Mail {
-                smtp_url: config.smtp_url.clone(),
-                from: config.mail_from.clone(),
-            };
-            Some(
-                upshelf_worker::start(site.catalog.clone(), site.sessions.clone(), mail)
-                    .await
-                    .context("could not start the workers")?,
-            )
-        }
-    };
+    let jobs = Jobs::start(config, &site).await?;
     let web = Web::new(
         Parts {
             catalog: site.catalog.clone(),
@@ -55,7 +43,9 @@ pub(super) async fn run(config: &Config) -> Result<()> {
     site.tracker.spawn(crate::site::watch_for_others(site.catalog.clone(), site.closing.clone()));
     if let Some((listener, metrics)) = metrics {
         eprintln!("metrics on http://{}/metrics", listener.local_addr()?);
-        site.tracker.spawn(upshelf_web::serve_metrics(listener, metrics, web.clone(), site.closing.clone()));
+        let (router, settings) = (metrics_router(metrics, site.catalog.clone()), web.settings().clone());
+        let closing = site.closing.clone();
+        site.tracker.spawn(async move { upshelf_web::serve(listener, router, &settings, closing).await });
     }
 
     banner(config, &site);
@@ -63,7 +53,8 @@ pub(super) async fn run(config: &Config) -> Result<()> {
         Some(listener) => {
             eprintln!("listening on http://{}", listener.local_addr()?);
             let stop = site.closing.clone();
-            let mut served = std::pin::pin!(upshelf_web::serve(listener, web, stop));
+            let settings = web.settings().clone();
+            let mut served = std::pin::pin!(upshelf_web::serve(listener, router(web), &settings, stop));
             tokio::select! {
                 served = &mut served => served.context("could not go on listening"),
                 () = signals.next() => {
@@ -80,15 +71,41 @@ pub(super) async fn run(config: &Config) -> Result<()> {
         }
     };
     let ended = async {
-        if let Some(jobs) = jobs {
-            jobs.close(CLOSING).await.context("could not close the queues")?;
-        }
+        jobs.close().await?;
         site.close().await;
         served
     };
     tokio::select! {
         ended = ended => ended,
         () = signals.next() => at_once(),
+    }
+}
+
+/// What goes on in the background.
+enum Jobs {
+    Worked(Workers),
+    HandedOver(Flusher),
+}
+
+impl Jobs {
+    async fn start(config: &Config, site: &Site) -> Result<Jobs> {
+        if config.role == Role::Web {
+            return Ok(Jobs::HandedOver(Flusher::start(site.catalog.clone())));
+        }
+        let mail =
+            upshelf_worker::Mail { smtp_url: config.smtp_url.clone(), from: config.mail_from.clone() };
+        let workers = upshelf_worker::start(site.catalog.clone(), site.sessions.clone(), mail).await;
+        Ok(Jobs::Worked(workers.context("could not start the workers")?))
+    }
+
+    async fn close(self) -> Result<()> {
+        match self {
+            Jobs::Worked(workers) => workers.close(CLOSING).await.context("could not close the queues"),
+            Jobs::HandedOver(flusher) => {
+                flusher.close().await;
+                Ok(())
+            }
+        }
     }
 }
 

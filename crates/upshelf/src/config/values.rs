@@ -64,6 +64,14 @@ pub(super) fn secret(text: &str) -> Result<SecretString, String> {
     if text.len() >= 8 { Ok(text.into()) } else { Err("it must have at least 8 characters".to_owned()) }
 }
 
+pub(super) fn votes_per_commit(text: &str) -> Result<usize, String> {
+    // PostgreSQL takes 65,535 values in one statement, SQLite 32,766; a vote is six.
+    text.parse()
+        .ok()
+        .filter(|votes| (1..=5_000).contains(votes))
+        .ok_or_else(|| "it must be a whole number from 1 to 5000".to_owned())
+}
+
 pub(super) fn network(text: &str) -> Result<IpNet, String> {
     let text = text.trim();
     text.parse::<IpNet>()

@@ -1,0 +1,127 @@
+//! The jobs that changes leave behind. Their handlers stand in `upshelf-worker`.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use upshelf_queue::{Connection, Job};
+use upshelf_store::{CommentId, LogId, MailId, SuggestionId, Tx};
+use uuid::Uuid;
+
+use crate::meter::Use;
+
+/// Looks at a suggestion that may be ripe, and applies it when its rule is met and its delay is over.
+///
+/// Idempotent: it acts on what the suggestion is then, under a lock; a decided one is left alone.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct AutoApproval {
+    /// Which suggestion.
+    pub suggestion: SuggestionId,
+}
+
+impl Job for AutoApproval {
+    const NAME: &'static str = "auto-approval";
+    const QUEUE: &'static str = "auto-approval";
+}
+
+/// Tells those concerned about an entry of the public log.
+///
+/// Idempotent: a member has at most one notice of an entry.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Notify {
+    /// The entry.
+    pub log: LogId,
+}
+
+impl Job for Notify {
+    const NAME: &'static str = "notify";
+    const QUEUE: &'static str = "notifications";
+}
+
+/// Tells those concerned about a comment.
+///
+/// Idempotent: a member has at most one notice of a comment.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct NotifyComment {
+    /// The comment.
+    pub comment: CommentId,
+}
+
+impl Job for NotifyComment {
+    const NAME: &'static str = "notify-comment";
+    const QUEUE: &'static str = "notifications";
+}
+
+/// Hands a mail to the mail server.
+///
+/// Idempotent as far as mail can be: one that is noted as sent is not sent again.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct SendMail {
+    /// The mail.
+    pub mail: MailId,
+}
+
+impl Job for SendMail {
+    const NAME: &'static str = "send-mail";
+    const QUEUE: &'static str = "email";
+    const TIMEOUT: Duration = Duration::from_secs(60);
+}
+
+/// Writes the daily mails to those who wish them.
+///
+/// Idempotent: a member has at most one such mail a day.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct WriteDigests {}
+
+impl Job for WriteDigests {
+    const NAME: &'static str = "write-digests";
+    const QUEUE: &'static str = "email";
+    const TIMEOUT: Duration = Duration::from_secs(600);
+}
+
+/// Adds counts of views, saves and votes to the library's.
+///
+/// Idempotent: a batch that was added before is left alone.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct CountUse {
+    /// Names the batch.
+    pub batch: Uuid,
+    /// What was counted.
+    pub uses: Vec<Use>,
+}
+
+impl Job for CountUse {
+    const NAME: &'static str = "count-use";
+    const QUEUE: &'static str = "analytics";
+}
+
+/// Computes anew how popular each resource is.
+///
+/// Idempotent: it depends on nothing but the counts.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct RecountPopularity {}
+
+impl Job for RecountPopularity {
+    const NAME: &'static str = "recount-popularity";
+    const QUEUE: &'static str = "analytics";
+    const TIMEOUT: Duration = Duration::from_secs(300);
+}
+
+/// Puts away what nobody needs any more.
+///
+/// Idempotent: what is gone is gone.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct CleanUp {}
+
+impl Job for CleanUp {
+    const NAME: &'static str = "clean-up";
+    const QUEUE: &'static str = "cleanup";
+    const TIMEOUT: Duration = Duration::from_secs(300);
+}
+
+/// Hands a store's transaction to the queue, so that a job is committed with its cause.
+pub(crate) fn connection(tx: &mut Tx) -> Connection<'_> {
+    match tx {
+        Tx::Sqlite(tx) => Connection::Sqlite(&mut **tx),
+        Tx::Postgres(tx) => Connection::Postgres(&mut **tx),
+    }
+}

@@ -1,0 +1,307 @@
+//! Proposing changes, and reading what is proposed.
+
+use std::collections::HashMap;
+
+use serde::{Deserialize, Serialize};
+use upshelf_queue::{Broker, Options};
+use upshelf_store::{
+    Action, CategoryId, Changes, Json, Member, MemberId, Page, PageRequest, ResourceId, ResourceState, ResourceStatus,
+    Standing, Suggestion, SuggestionFilter, SuggestionId, SuggestionKind, SuggestionSort, SuggestionStatus, Time, Tx,
+};
+
+use crate::approval::judge;
+use crate::proposal::checked;
+use crate::shelf::{Tree, conflicts, key, state_of};
+use crate::views::Person;
+use crate::votes::counts;
+use crate::{AutoApproval, Catalog, Facts, Refusal, Result, Verdict};
+
+/// What a member proposes.
+#[derive(Clone, Debug)]
+pub struct NewSuggestion {
+    /// What it asks for.
+    pub kind: SuggestionKind,
+    /// The resource it is about; none for an addition.
+    pub resource_id: Option<ResourceId>,
+    /// The version of the resource that the member saw; the current one without it.
+    pub base_version: Option<i64>,
+    /// What it changes.
+    pub changes: Changes,
+    /// Why.
+    pub reason: String,
+}
+
+/// A resource, as it is seen beside what concerns it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct ResourceRef {
+    /// Names the resource.
+    pub id: ResourceId,
+    /// Its name.
+    pub title: String,
+    /// Its address.
+    pub url: String,
+}
+
+/// A suggestion with everything that a reader wants to know.
+#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
+pub struct SuggestionView {
+    /// Names the suggestion.
+    pub id: SuggestionId,
+    /// What it asks for.
+    pub kind: SuggestionKind,
+    /// Where it stands.
+    pub status: SuggestionStatus,
+    /// Who proposed it.
+    pub author: Person,
+    /// The resource it is about; for an addition, the one it became.
+    pub resource_id: Option<ResourceId>,
+    /// The same resource, as it is now.
+    pub resource: Option<ResourceRef>,
+    /// The version of the resource it is built on.
+    pub base_version: Option<i64>,
+    /// What it changes.
+    pub changes: Changes,
+    /// What those fields held when it was proposed.
+    pub before: Changes,
+    /// Why, in the author's words.
+    pub reason: String,
+    /// What was seen of a dead link.
+    pub evidence: Option<String>,
+    /// The votes, counted.
+    pub standing: Standing,
+    /// What the rule asks, what is met and what is missing.
+    pub rule: Verdict,
+    /// The reader's own vote: 1, -1, or `null` for none or when not signed in.
+    pub my_vote: Option<i64>,
+    /// Why a curator objects to approval by rule.
+    pub objection: Option<String>,
+    /// When it was proposed.
+    pub opened_at: Time,
+    /// When it will be applied, while `approving`.
+    pub approving_until: Option<Time>,
+    /// When it was decided.
+    pub decided_at: Option<Time>,
+    /// Who decided it; `null` when a rule did.
+    pub decided_by: Option<Person>,
+    /// Why, or what stood in the way.
+    pub decision_reason: Option<String>,
+}
+
+impl Catalog {
+    /// Proposes a change.
+    ///
+    /// # Errors
+    /// A [`Refusal`] for values that cannot be taken (each named), for what is on the shelf or suggested already, for a
+    /// resource that does not exist, and for one that changed since `base_version` in the same fields.
+    pub async fn propose(&self, author: &Member, new: NewSuggestion) -> Result<SuggestionView> {
+        if author.banned_at.is_some() {
+            return Err(Refusal::Banned.into());
+        }
+        let new = checked(new)?;
+        let now = self.clock().now();
+        let mut tx = self.store().write().await?;
+        let tree = Tree::read(&mut tx).await?;
+        if let Some(unknown) = new.changes.category_ids.iter().flatten().find(|id| !tree.has(**id)) {
+            return Err(Refusal::invalid("category_ids", format!("There is no category {unknown}.")).into());
+        }
+        let url_key = new.changes.url.as_deref().map(key).transpose()?.map(|key| key.as_str().to_owned());
+        if let Some(url_key) = &url_key {
+            let there = tx.find_resource_at(url_key).await?;
+            if let Some(there) = there.filter(|there| {
+                there.status == ResourceStatus::Live && Some(there.id) != new.resource_id
+            }) {
+                return Err(Refusal::DuplicateResource(there.id).into());
+            }
+            if new.kind == SuggestionKind::Add
+                && let Some(open) = tx.find_open_addition(url_key).await?
+            {
+                return Err(Refusal::DuplicateSuggestion(open).into());
+            }
+        }
+        let (before, base_version) = match new.resource_id {
+            None => (Changes::default(), None),
+            Some(id) => {
+                let (before, version) = base(&mut tx, id, &new).await?;
+                (before, Some(version))
+            }
+        };
+        let suggestion = Suggestion {
+            id: self.clock().id(),
+            kind: new.kind,
+            status: SuggestionStatus::Open,
+            author_id: author.id,
+            resource_id: new.resource_id,
+            base_version,
+            url_key,
+            changes: Json(new.changes),
+            before: Json(before),
+            reason: new.reason,
+            evidence: None,
+            standing: Standing::default(),
+            objection: None,
+            objection_by: None,
+            opened_at: now,
+            approving_until: None,
+            decided_at: None,
+            decided_by: None,
+            decision_reason: None,
+        };
+        tx.add_suggestion(&suggestion).await?;
+        self.log_by(&mut tx, author, Action::Suggested, &suggestion, None, now).await?;
+        self.commit(tx).await?;
+        self.tally().record(suggestion.id, counts(suggestion.standing)).await;
+        self.suggestion(suggestion.id, Some(author)).await
+    }
+
+    /// Gives a suggestion as `viewer` sees it.
+    pub async fn suggestion(&self, id: SuggestionId, viewer: Option<&Member>) -> Result<SuggestionView> {
+        let mut tx = self.store().read().await?;
+        let suggestion = tx.find_suggestion(id).await?.ok_or(Refusal::NotFound("suggestion"))?;
+        let verdict = judge(&self.settings().rules, &mut tx, &suggestion, self.clock().now()).await?;
+        let mut views = self.suggestion_views(&mut tx, vec![suggestion], viewer).await?;
+        let mut view = views.pop().ok_or(Refusal::NotFound("suggestion"))?;
+        view.rule = verdict;
+        Ok(view)
+    }
+
+    /// Lists suggestions as `viewer` sees them. Their rules are judged by votes and time; whether an address came onto
+    /// the shelf meanwhile, and where votes came from, only [`suggestion`](Self::suggestion) looks up.
+    pub async fn suggestions(
+        &self,
+        filter: &SuggestionFilter,
+        sort: SuggestionSort,
+        page: &PageRequest,
+        viewer: Option<&Member>,
+    ) -> Result<Page<SuggestionView>> {
+        let mut tx = self.store().read().await?;
+        let found = tx.list_suggestions(filter, sort, page).await?;
+        let items = self.suggestion_views(&mut tx, found.items, viewer).await?;
+        Ok(Page { items, next_cursor: found.next_cursor })
+    }
+
+    /// Lists the votable suggestions with the highest scores, from the tally.
+    pub async fn top_suggestions(&self, limit: u32, viewer: Option<&Member>) -> Result<Vec<SuggestionView>> {
+        let load = async || {
+            let top = self.store().read().await?.list_top(u32::MAX).await?;
+            Ok::<_, upshelf_store::Error>(top.into_iter().map(|(id, standing)| (id, counts(standing))).collect())
+        };
+        let top = self.tally().top(limit as usize, load).await?;
+        let mut tx = self.store().read().await?;
+        let ids: Vec<SuggestionId> = top.iter().map(|(id, _)| *id).collect();
+        let found = tx.list_suggestions_of(&ids).await?;
+        let mut views = self.suggestion_views(&mut tx, found, viewer).await?;
+        views.sort_by_key(|view| ids.iter().position(|id| *id == view.id));
+        Ok(views)
+    }
+
+    async fn suggestion_views(
+        &self,
+        tx: &mut Tx,
+        suggestions: Vec<Suggestion>,
+        viewer: Option<&Member>,
+    ) -> Result<Vec<SuggestionView>> {
+        let ids: Vec<SuggestionId> = suggestions.iter().map(|suggestion| suggestion.id).collect();
+        let mut people: Vec<MemberId> =
+            suggestions.iter().flat_map(|one| [Some(one.author_id), one.decided_by]).flatten().collect();
+        people.sort();
+        people.dedup();
+        let mut about: Vec<ResourceId> = suggestions.iter().filter_map(|one| one.resource_id).collect();
+        about.sort();
+        about.dedup();
+        let names: HashMap<MemberId, String> =
+            tx.list_members_of(&people).await?.into_iter().map(|member| (member.id, member.username)).collect();
+        let resources: HashMap<ResourceId, ResourceRef> = tx
+            .list_resources_of(&about)
+            .await?
+            .into_iter()
+            .map(|resource| {
+                (resource.id, ResourceRef { id: resource.id, title: resource.title, url: resource.url })
+            })
+            .collect();
+        let votes: HashMap<SuggestionId, i64> = match viewer {
+            Some(viewer) => tx
+                .list_votes_of(viewer.id, &ids)
+                .await?
+                .into_iter()
+                .map(|(id, side)| (id, i64::from(side)))
+                .collect(),
+            None => HashMap::new(),
+        };
+        let named = |id: MemberId| Person { id, username: names.get(&id).cloned().unwrap_or_default() };
+        let now = self.clock().now();
+        Ok(suggestions
+            .into_iter()
+            .map(|one| SuggestionView {
+                rule: self.settings().rules.judge(&Facts::from(&one), now),
+                id: one.id,
+                kind: one.kind,
+                status: one.status,
+                author: named(one.author_id),
+                resource_id: one.resource_id,
+                resource: one.resource_id.and_then(|id| resources.get(&id).cloned()),
+                base_version: one.base_version,
+                changes: one.changes.0,
+                before: one.before.0,
+                reason: one.reason,
+                evidence: one.evidence,
+                standing: one.standing,
+                my_vote: votes.get(&one.id).copied(),
+                objection: one.objection,
+                opened_at: one.opened_at,
+                approving_until: one.approving_until,
+                decided_at: one.decided_at,
+                decided_by: one.decided_by.map(named),
+                decision_reason: one.decision_reason,
+            })
+            .collect())
+    }
+
+    /// Commits a look at a suggestion that may be ripe, as soon as a worker is free.
+    pub async fn look_again(&self, suggestion: SuggestionId) -> Result<()> {
+        let mut tx = self.store().write().await?;
+        let options = Options::default().key(format!("look:{suggestion}"));
+        let job = AutoApproval { suggestion };
+        self.queue().enqueue(crate::jobs::connection(&mut tx), &job, options).await?;
+        self.commit(tx).await
+    }
+}
+
+/// What the resource of a suggestion holds in the fields it changes, and its version.
+async fn base(tx: &mut Tx, id: ResourceId, new: &NewSuggestion) -> Result<(Changes, i64)> {
+    let resource = tx.find_resource(id).await?.ok_or(Refusal::NotFound("resource"))?;
+    if resource.status == ResourceStatus::Removed {
+        return Err(Refusal::invalid("resource_id", "The resource was removed.").into());
+    }
+    let now = state_of(tx, &resource).await?;
+    let before = fields_of(&now, &new.changes);
+    if let Some(version) = new.base_version.filter(|version| *version != resource.version) {
+        let seen = tx
+            .find_version(id, version)
+            .await?
+            .ok_or_else(|| Refusal::invalid("base_version", "There is no such version."))?;
+        if conflicts(&fields_of(&seen.state.0, &new.changes), &now) {
+            return Err(Refusal::OutOfDate(resource.version).into());
+        }
+    }
+    if new.kind != SuggestionKind::Remove && !conflicts(&new.changes, &now) {
+        return Err(Refusal::invalid("changes", "They leave the resource as it is.").into());
+    }
+    Ok((before, resource.version))
+}
+
+/// The fields of `state` that `changes` names.
+fn fields_of(state: &ResourceState, changes: &Changes) -> Changes {
+    Changes {
+        url: changes.url.is_some().then(|| state.url.clone()),
+        title: changes.title.is_some().then(|| state.title.clone()),
+        description: changes.description.is_some().then(|| state.description.clone()),
+        category_ids: changes.category_ids.is_some().then(|| state.category_ids.clone()),
+        tags: changes.tags.is_some().then(|| state.tags.clone()),
+    }
+}
+
+/// A list of category ids without repeats, in the order given.
+pub(crate) fn distinct(ids: Vec<CategoryId>) -> Vec<CategoryId> {
+    let mut seen = std::collections::HashSet::new();
+    ids.into_iter().filter(|id| seen.insert(*id)).collect()
+}

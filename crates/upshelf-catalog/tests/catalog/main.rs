@@ -1,0 +1,10 @@
+//! What the catalog promises, written once and held on both engines.
+
+mod accounts;
+mod api_keys;
+mod collections;
+mod fixture;
+mod library;
+mod moderation;
+mod notices;
+mod upkeep;

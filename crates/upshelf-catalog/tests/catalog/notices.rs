@@ -1,0 +1,195 @@
+use std::time::Duration;
+
+use anyhow::Result;
+use upshelf_bus::Event;
+use upshelf_catalog::{Catalog, Interest, NoticeKind, Refusal, notices_channel};
+use upshelf_store::{EmailWish, Member, NoticePreference, PageRequest, Role, Side, WatchKind, WatchLevel};
+use upshelf_testkit::contract;
+
+use crate::fixture::{Site, refusal};
+
+/// What a member's inbox says, newest first.
+async fn inbox(catalog: &Catalog, member: &Member) -> Vec<(NoticeKind, Interest, String)> {
+    let page = catalog.notices(member, false, &PageRequest::first(100)).await.expect("an inbox opens");
+    page.items
+        .into_iter()
+        .map(|notice| (notice.kind, notice.payload.interest, notice.payload.text))
+        .collect()
+}
+
+fn wish(kind: NoticeKind, inbox: bool, email: EmailWish) -> NoticePreference {
+    NoticePreference { kind: kind.as_str().to_owned(), inbox, email }
+}
+
+contract! {
+    parts { sqlite => Site::sqlite().await, postgres => Site::postgres().await }
+
+    async fn author_voters_and_watchers_are_told_and_the_actor_is_not(site: &Site) -> Result<()> {
+        let (ada, curator) = (site.member("ada").await, site.officer("grace", Role::Curator).await);
+        let (voter, watcher) = (site.member("vera").await, site.member("wes").await);
+        let shelf = site.shelve().await;
+        let catalog = &site.catalog;
+        catalog.watch(&watcher, WatchKind::Resource, shelf[0].0, WatchLevel::Watching).await?;
+        catalog.watch(&curator, WatchKind::Resource, shelf[0].0, WatchLevel::Watching).await?;
+        let suggestion = site.edit(&ada, shelf[0]).await;
+        catalog.vote(&voter, suggestion.id, Some(Side::Up), None).await?;
+        assert_eq!(site.deliver_all().await, 2, "both who watch hear of the suggestion");
+        let mut live = catalog.bus().subscribe(&notices_channel(ada.id)).await;
+        catalog.approve(&curator, suggestion.id, None).await?;
+        assert_eq!(site.deliver_all().await, 3);
+
+        let author = inbox(catalog, &ada).await;
+        let text = "Your suggestion to edit “Jacquard” was approved.".to_owned();
+        assert_eq!(author, [(NoticeKind::Approved, Interest::Author, text)]);
+        let voted = inbox(catalog, &voter).await;
+        let text = "The suggestion to edit “Jacquard”, on which you voted, was approved.".to_owned();
+        assert_eq!(voted, [(NoticeKind::Approved, Interest::Voter, text)]);
+        let watched: Vec<_> = inbox(catalog, &watcher).await.into_iter().map(|(kind, ..)| kind).collect();
+        assert_eq!(watched, [NoticeKind::Approved, NoticeKind::Suggested]);
+        let acted: Vec<_> = inbox(catalog, &curator).await.into_iter().map(|(kind, ..)| kind).collect();
+        assert_eq!(acted, [NoticeKind::Suggested]);
+
+        let Some(Event::Message { payload, .. }) = live.next().await else { panic!("it is published") };
+        let told: serde_json::Value = serde_json::from_slice(&payload)?;
+        assert_eq!((told["seq"].as_i64(), told["unread"].as_i64()), (Some(1), Some(1)));
+        assert_eq!(told["notice"]["kind"], "approved");
+        assert_eq!(told["notice"]["payload"]["suggestion"]["id"], suggestion.id.to_string());
+        Ok(())
+    }
+
+    async fn an_entry_is_told_once_however_often_its_job_runs(site: &Site) -> Result<()> {
+        let (ada, curator) = (site.member("ada").await, site.officer("grace", Role::Curator).await);
+        let shelf = site.shelve().await;
+        let suggestion = site.edit(&ada, shelf[0]).await;
+        site.catalog.reject(&curator, suggestion.id, "No.".to_owned()).await?;
+        let jobs = site.due("notifications").await;
+        let log = jobs.last().expect("there is a job").1["log"].as_str().expect("an id").parse()?;
+        assert_eq!(site.catalog.deliver(log).await?, 1);
+        assert_eq!(site.catalog.deliver(log).await?, 0);
+        assert_eq!(inbox(&site.catalog, &ada).await.len(), 1);
+        assert_eq!(site.catalog.deliver(site.catalog.clock().id()).await?, 0, "an entry that is not there");
+        Ok(())
+    }
+
+    async fn a_category_can_be_watched_and_muted_and_the_nearest_word_counts(site: &Site) -> Result<()> {
+        let (ada, bob, eve) = (site.member("ada").await, site.member("bob").await, site.member("eve").await);
+        let shelf = site.shelve().await;
+        let catalog = &site.catalog;
+        let looms = catalog.categories().await?[0].id;
+        catalog.watch(&bob, WatchKind::Category, looms.0, WatchLevel::Watching).await?;
+        catalog.watch(&eve, WatchKind::Category, looms.0, WatchLevel::Watching).await?;
+        catalog.watch(&eve, WatchKind::Resource, shelf[0].0, WatchLevel::Muted).await?;
+        site.edit(&ada, shelf[0]).await;
+        site.deliver_all().await;
+        assert_eq!(inbox(catalog, &bob).await.len(), 1);
+        assert!(inbox(catalog, &eve).await.is_empty());
+        catalog.unwatch(&eve, WatchKind::Resource, shelf[0].0).await?;
+        assert_eq!(catalog.watches(&eve, &PageRequest::first(9)).await?.items.len(), 1);
+        let level = catalog.watch_level(&eve, WatchKind::Category, looms.0).await?;
+        assert_eq!(level, WatchLevel::Watching);
+        site.edit(&bob, shelf[0]).await;
+        site.deliver_all().await;
+        assert_eq!(inbox(catalog, &eve).await.len(), 1);
+        let nowhere = uuid::Uuid::nil();
+        for kind in WatchKind::ALL {
+            let refused = refusal(catalog.watch(&eve, *kind, nowhere, WatchLevel::Watching).await);
+            assert_eq!(refused, Refusal::NotFound(kind.as_str()));
+        }
+        Ok(())
+    }
+
+    async fn a_comment_is_told_to_the_author_and_to_who_commented_before(site: &Site) -> Result<()> {
+        let (ada, bob, eve) = (site.member("ada").await, site.member("bob").await, site.member("eve").await);
+        let shelf = site.shelve().await;
+        let catalog = &site.catalog;
+        let suggestion = site.edit(&ada, shelf[0]).await;
+        catalog.add_comment(&bob, suggestion.id, "Why?").await?;
+        catalog.add_comment(&eve, suggestion.id, "Indeed.").await?;
+        site.deliver_all().await;
+        assert_eq!(inbox(catalog, &ada).await.len(), 2);
+        assert_eq!(inbox(catalog, &bob).await[0].2, "eve commented on the suggestion to edit “Jacquard”.");
+        assert!(inbox(catalog, &eve).await.is_empty());
+        let comments = catalog.comments(suggestion.id, &PageRequest::first(9)).await?.items;
+        let said: Vec<_> = comments.iter().map(|one| (one.author.username.as_str(), one.body.as_str())).collect();
+        assert_eq!(said, [("bob", "Why?"), ("eve", "Indeed.")]);
+        assert!(matches!(refusal(catalog.add_comment(&bob, suggestion.id, " \n").await), Refusal::Invalid(_)));
+        let nowhere = catalog.clock().id();
+        assert_eq!(refusal(catalog.add_comment(&bob, nowhere, "?").await), Refusal::NotFound("suggestion"));
+        Ok(())
+    }
+
+    async fn reading_up_to_a_number_leaves_what_came_after(site: &Site) -> Result<()> {
+        let ada = site.member("ada").await;
+        for key in ["one", "two", "two", "three"] {
+            site.catalog.tell_of_security(ada.id, key, "A device signed in.").await?;
+        }
+        assert_eq!(site.catalog.unread(&ada).await?, 3, "an event is told once");
+        assert_eq!(site.catalog.read_notices(&ada, 2).await?, 1);
+        let unread = site.catalog.notices(&ada, true, &PageRequest::first(9)).await?.items;
+        assert_eq!(unread.iter().map(|notice| notice.seq).collect::<Vec<_>>(), [3]);
+        assert_eq!(site.catalog.read_notices(&ada, 1).await?, 1);
+        Ok(())
+    }
+
+    async fn wishes_decide_between_inbox_and_mail(site: &Site) -> Result<()> {
+        let (ada, bob) = (site.member("ada").await, site.member("bob").await);
+        let admin = site.officer("grace", Role::Admin).await;
+        let shelf = site.shelve().await;
+        let catalog = &site.catalog;
+        assert_eq!(catalog.preferences(&ada).await?.len(), NoticeKind::ALL.len());
+        let wishes = [wish(NoticeKind::Commented, false, EmailWish::Instant)];
+        let all = catalog.put_preferences(&ada, &wishes).await?;
+        assert!(all.contains(&wishes[0]) && all.len() == NoticeKind::ALL.len());
+        let suggestion = site.edit(&ada, shelf[0]).await;
+        let comment = catalog.add_comment(&bob, suggestion.id, "Why?").await?;
+        site.deliver_all().await;
+        catalog.deliver_comment(comment.id).await?;
+        assert!(inbox(catalog, &ada).await.is_empty());
+        let mails = catalog.mails(&admin, &PageRequest::first(9)).await?.items;
+        let [mail] = mails.as_slice() else { panic!("one mail, though the job ran twice: {mails:?}") };
+        assert_eq!(mail.recipient, "ada@example.org");
+        assert_eq!(mail.subject, "bob commented on your suggestion to edit “Jacquard”.");
+        assert!(mail.body.contains(&format!("https://shelf.example.org/suggestions/{}\n", suggestion.id)));
+        let due = site.due("email").await;
+        assert_eq!(due.len(), 1);
+        assert_eq!(due[0].1["mail"], mail.id.to_string());
+        catalog.mark_mail_sent(mail.id).await?;
+        assert!(catalog.find_mail(mail.id).await?.expect("it is kept").sent_at.is_some());
+        assert!(matches!(refusal(catalog.mails(&ada, &PageRequest::first(9)).await), Refusal::NotAllowed(_)));
+        let bad = [wish(NoticeKind::Security, false, EmailWish::Off)];
+        assert!(matches!(refusal(catalog.put_preferences(&ada, &bad).await), Refusal::Invalid(_)));
+        Ok(())
+    }
+
+    async fn the_daily_mail_holds_what_is_unread_and_comes_once_a_day(site: &Site) -> Result<()> {
+        let (ada, bob) = (site.member("ada").await, site.member("bob").await);
+        let admin = site.officer("grace", Role::Admin).await;
+        let shelf = site.shelve().await;
+        let catalog = &site.catalog;
+        catalog.put_preferences(&ada, &[wish(NoticeKind::Commented, true, EmailWish::Digest)]).await?;
+        let suggestion = site.edit(&ada, shelf[0]).await;
+        catalog.add_comment(&bob, suggestion.id, "<b>Why?</b>").await?;
+        catalog.add_comment(&bob, suggestion.id, "And how?").await?;
+        site.deliver_all().await;
+        site.pass(Duration::from_secs(3_600));
+        let now = catalog.clock().now();
+        assert_eq!(catalog.write_digests(now).await?, 1);
+        catalog.write_digests(now).await?;
+        let mails = catalog.mails(&admin, &PageRequest::first(9)).await?.items;
+        assert_eq!(mails.iter().map(|mail| mail.subject.as_str()).collect::<Vec<_>>(), ["2 pieces of news from the shelf"]);
+        assert!(!mails[0].html.contains("<b>"));
+        site.pass(Duration::from_secs(24 * 3_600));
+        assert_eq!(catalog.write_digests(catalog.clock().now()).await?, 0, "nothing is new since");
+        Ok(())
+    }
+
+    async fn who_is_shut_out_is_told_nothing(site: &Site) -> Result<()> {
+        let (ada, curator) = (site.member("ada").await, site.officer("grace", Role::Curator).await);
+        let shelf = site.shelve().await;
+        let suggestion = site.edit(&ada, shelf[0]).await;
+        site.catalog.ban(&curator, ada.id, "").await?;
+        site.catalog.reject(&curator, suggestion.id, "No.".to_owned()).await?;
+        assert_eq!(site.deliver_all().await, 0);
+        Ok(())
+    }
+}

@@ -1,0 +1,87 @@
+//! The background jobs, for admins.
+
+use std::time::Duration;
+
+use askama::Template;
+use axum::extract::State;
+use axum::response::Response;
+use upshelf_queue::{Broker as _, Entry, State as JobState, Stats};
+
+use crate::extract::{Admin, Limited};
+use crate::limits::{Read, Write};
+use crate::pages::ago::Ago;
+use crate::pages::form::Form;
+use crate::pages::frame::{Frame, see};
+use crate::pages::page;
+use crate::problem::{Problem, Result};
+use crate::web::Web;
+
+/// The site's queues.
+const QUEUES: [&str; 5] = ["auto-approval", "notifications", "analytics", "email", "cleanup"];
+
+#[derive(Template)]
+#[template(path = "queues.html")]
+struct QueuesPage {
+    frame: Frame,
+    queues: Vec<(&'static str, Stats)>,
+    failed: Vec<Failed>,
+}
+
+/// A job that ran out of attempts.
+struct Failed {
+    queue: String,
+    name: String,
+    attempts: u16,
+    at: Option<Ago>,
+    error: String,
+}
+
+impl Failed {
+    fn new(entry: Entry, frame: &Frame) -> Failed {
+        Failed {
+            queue: entry.queue,
+            name: entry.name,
+            attempts: entry.attempt,
+            at: entry.finished_at.map(|at| frame.ago(&at.into())),
+            error: entry.error.unwrap_or_default(),
+        }
+    }
+}
+
+/// `GET /admin/queues`
+pub(crate) async fn show(
+    _: Limited<Read>,
+    State(web): State<Web>,
+    _admin: Admin,
+    frame: Frame,
+) -> Result<Response> {
+    let queue = web.catalog().queue();
+    let (mut queues, mut failed) = (Vec::new(), Vec::new());
+    for name in QUEUES {
+        queues.push((name, queue.stats(name).await.map_err(Problem::internal)?));
+        let jobs = queue.jobs(name, JobState::Failed, None, 10).await.map_err(Problem::internal)?;
+        failed.extend(jobs.jobs.into_iter().map(|entry| Failed::new(entry, &frame)));
+    }
+    page(&QueuesPage { frame, queues, failed })
+}
+
+/// `POST /admin/queues`
+pub(crate) async fn act(
+    _: Limited<Write>,
+    State(web): State<Web>,
+    _admin: Admin,
+    form: Form,
+) -> Result<Response> {
+    let name = QUEUES.into_iter().find(|name| form.value("queue") == *name);
+    let name = name.ok_or_else(|| Problem::not_found("queue"))?;
+    let queue = web.catalog().queue();
+    let done = match form.value("act") {
+        "pause" => queue.pause(name).await,
+        "resume" => queue.resume(name).await,
+        "retry" => queue.retry_failed(name).await.map(|_| ()),
+        "clean" => queue.clean(name, JobState::Completed, Duration::ZERO).await.map(|_| ()),
+        _ => return Err(Problem::invalid("act", "This value cannot be taken.")),
+    };
+    done.map_err(Problem::internal)?;
+    Ok(see("/admin/queues", "saved"))
+}

@@ -1,0 +1,31 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use upshelf_catalog::Catalog;
+use upshelf_queue::{BoxError, Context, Outcome};
+use upshelf_session::Sessions;
+use upshelf_store::Store;
+
+/// How long an ended session is kept, so that its member can still see it.
+const ENDED_SESSIONS: Duration = Duration::from_secs(30 * 86_400);
+
+/// Puts away what is too old, and turns the ring of signing keys when it is time. Idempotent: what is gone is gone.
+pub(crate) async fn run(
+    catalog: Catalog,
+    sessions: Arc<Sessions<Store>>,
+    context: Context,
+) -> Result<Outcome, BoxError> {
+    let cleaned = catalog.clean_up().await?;
+    let now = catalog.clock().now();
+    let ended = sessions.purge(now.before(ENDED_SESSIONS).timestamp()).await?;
+    let turned = sessions.rotate_keys_if_due(now.timestamp()).await?;
+    context.log(format!(
+        "{} notices, {} mails, {} kept replies, {} tags, {ended} sessions removed{}",
+        cleaned.notices,
+        cleaned.mails,
+        cleaned.replies,
+        cleaned.tags,
+        if turned { "; a new signing key" } else { "" }
+    ));
+    Ok(Outcome::Done)
+}

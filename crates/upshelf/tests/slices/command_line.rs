@@ -1,0 +1,119 @@
+//! What scripts rely on: commands, settings, exit codes, and what goes to which stream.
+
+use std::net::TcpListener;
+
+use upshelf_testkit::temp_dir;
+
+use crate::run::{Run, path};
+
+#[test]
+fn a_wrong_setting_ends_with_one_line_that_names_it_its_value_and_what_is_allowed() {
+    for (setting, value, allowed) in [
+        ("UPSHELF_ADDR", "everywhere", "an IP address and a port"),
+        ("UPSHELF_PUBLIC_URL", "shelf.example.org", "http:// or https://"),
+        ("UPSHELF_DATABASE_URL", "mysql://db/shelf", "sqlite: or postgres://"),
+        ("UPSHELF_ROLE", "boss", "all, web, worker"),
+        ("UPSHELF_TRUSTED_PROXIES", "proxy", "10.0.0.0/8"),
+        ("UPSHELF_LIMITS", "maybe", "on, shadow, off"),
+        ("UPSHELF_LIMIT_VOTE", "often", "60/min"),
+        ("UPSHELF_APPROVAL_SCORE", "0", "1"),
+        ("UPSHELF_APPROVAL_SHARE", "1.5", "0 to 1"),
+        ("UPSHELF_APPROVAL_DELAY", "soon", "10min"),
+        ("UPSHELF_VOTING_AGE", "-1h", "length of time"),
+        ("UPSHELF_SESSION_PROFILE", "lax", "standard, hardened"),
+        ("UPSHELF_QUEUE_RATE", "10/s,mail=1/s", "auto-approval"),
+        ("UPSHELF_LOG_FORMAT", "xml", "text, json"),
+    ] {
+        let folder = temp_dir();
+        let data = folder.path().join("data");
+        let run = Run::of(&[("UPSHELF_DATA_DIR", path(&data)), (setting, value)], ["serve"], "");
+        assert_eq!((run.code, run.text().as_str()), (Some(2), ""), "{setting}: {}", run.err);
+        assert_eq!(run.err.trim_end().lines().count(), 1, "{setting}: {}", run.err);
+        for part in [setting, value, allowed] {
+            assert!(run.err.contains(part), "{setting}: no {part:?} in {:?}", run.err);
+        }
+        assert!(!data.exists(), "{setting}: a start that was refused made the data folder");
+    }
+    let flag = Run::of(&[], ["--limits", "maybe"], "");
+    assert_eq!(flag.code, Some(2));
+    assert!(flag.err.contains("--limits") && flag.err.contains("maybe"), "{}", flag.err);
+}
+
+#[test]
+fn every_command_explains_itself_with_an_example() {
+    let commands: [&[&str]; 12] = [
+        &[],
+        &["serve"],
+        &["worker"],
+        &["import"],
+        &["export"],
+        &["doctor"],
+        &["backup"],
+        &["restore"],
+        &["config"],
+        &["member"],
+        &["member", "create"],
+        &["demo"],
+    ];
+    for command in commands {
+        let help = Run::of(&[], command.iter().chain(&["--help"]), "").ok();
+        assert!(
+            help.text().contains("Usage: upshelf") && help.err.is_empty(),
+            "{command:?}: {}",
+            help.text()
+        );
+        // What has commands of its own leaves the examples to them.
+        assert!(command == ["member"] || help.text().contains("Example"), "{command:?}: {}", help.text());
+    }
+    for wrong in [&["fly"][..], &["import"], &["serve", "--fly"], &["member", "create", "--username", "ada"]]
+    {
+        assert_eq!(Run::of(&[], wrong, "").code, Some(2), "{wrong:?}");
+    }
+}
+
+#[test]
+fn what_fails_says_so_in_one_line() {
+    let folder = temp_dir();
+    let taken = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+    let addr = taken.local_addr().expect("it is bound").to_string();
+    let commands: [(&[&str], &str); 5] = [
+        (&["import", "no-such-file.md"], "no-such-file.md"),
+        (&["export"], "no library"),
+        (&["doctor"], "no library"),
+        (&["restore", "no-such-file.db"], "no-such-file.db"),
+        (&["serve", "--addr", &addr], &addr),
+    ];
+    for (command, named) in commands {
+        let run = Run::in_folder(&folder.path().join("data"), command);
+        assert_eq!((run.code, run.text().as_str()), (Some(1), ""), "{command:?}: {}", run.err);
+        assert!(run.err.contains(named), "{command:?}: {}", run.err);
+        assert_eq!(run.err.trim_end().lines().count(), 1, "{command:?}: {}", run.err);
+    }
+}
+
+#[test]
+fn config_says_where_each_setting_comes_from_and_hides_secrets() {
+    let settings = [
+        ("UPSHELF_LIMITS", "shadow"),
+        ("UPSHELF_SETUP_CODE", "open sesame"),
+        ("UPSHELF_DATABASE_URL", "postgres://ada:secret@db/shelf"),
+        ("UPSHELF_SMTP_URL", "smtps://ada:secret@mail.example.org"),
+    ];
+    let text = Run::of(&settings, ["config", "--addr", "127.0.0.1:8800"], "").ok().text();
+    let line = |name: &str| {
+        let found = text.lines().find(|line| line.split_whitespace().next() == Some(name));
+        found.unwrap_or_else(|| panic!("no {name} in\n{text}")).to_owned()
+    };
+    for (name, value, source) in [
+        ("UPSHELF_ADDR", "127.0.0.1:8800", "[flag]"),
+        ("UPSHELF_LIMITS", "shadow", "[environment]"),
+        ("UPSHELF_APPROVAL_SCORE", "5", "[default]"),
+        ("UPSHELF_SETUP_CODE", "********", "[environment]"),
+        ("UPSHELF_DATABASE_URL", "********", "[environment]"),
+        ("UPSHELF_PUBLIC_URL", "(none)", "[default]"),
+    ] {
+        let line = line(name);
+        assert!(line.contains(value) && line.ends_with(source), "{line}");
+    }
+    assert!(!text.contains("secret") && !text.contains("sesame"), "{text}");
+}

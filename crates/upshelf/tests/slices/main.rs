@@ -1,0 +1,12 @@
+//! Whole stories, each told to the program itself: started as people start it, asked over HTTP and on the command line,
+//! on SQLite and on PostgreSQL.
+
+mod client;
+mod command_line;
+mod difference;
+mod killed;
+mod lists;
+mod run;
+mod site;
+mod story;
+mod upkeep;
