@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use pulldown_cmark::{Event, LinkType, Tag, TagEnd};
 
+use super::link::{anchor, bare, is_bare, is_close, label, target};
 use super::notes::{self, Rest};
 use crate::text::{fold, has_scheme, web_address};
 use crate::{Reason, UrlError, UrlKey};
@@ -236,29 +237,6 @@ fn has_separator(name: &str) -> bool {
     name.trim_end().ends_with(['-', '–', '—', ':', '='])
 }
 
-/// The inside of `[…]`, from the events in it.
-fn label(text: &str, first: usize, last: usize, link: &Range<usize>) -> Option<Range<usize>> {
-    let start = link.start + 1;
-    let end = last + text.get(last..link.end)?.find(']')?;
-    let opens = text[..first].get(link.start..).is_some_and(|mark| mark.starts_with('['));
-    (opens && text[last..end].trim_matches(|c: char| c.is_whitespace() || c == '\\').is_empty())
-        .then_some(start..end)
-}
-
-/// The address inside `](…)`.
-fn target(text: &str, label_end: usize, link_end: usize) -> Option<Range<usize>> {
-    let inside = text.get(label_end + 2..link_end.checked_sub(1)?)?;
-    if !text[label_end..].starts_with("](") {
-        return None;
-    }
-    let start = label_end + 2 + (inside.len() - inside.trim_start().len());
-    let rest = &text[start..link_end - 1];
-    if let Some(angled) = rest.strip_prefix('<') {
-        return Some(start + 1..start + 1 + angled.find('>')?);
-    }
-    Some(start..start + rest.find(char::is_whitespace).unwrap_or(rest.len()))
-}
-
 /// The end of the link, or of emphasis that holds nothing after it.
 fn close_emphasis(run: &[(Event<'_>, Range<usize>)], link: &Link) -> usize {
     let mut after = link.span.end;
@@ -271,42 +249,4 @@ fn close_emphasis(run: &[(Event<'_>, Range<usize>)], link: &Link) -> usize {
         }
     }
     after
-}
-
-fn is_bare(words: &str) -> bool {
-    words.starts_with("https://") || words.starts_with("http://")
-}
-
-/// The address at the start of this text, as GitHub links it: without closing punctuation.
-fn bare(text: &str) -> &str {
-    let mut url = &text[..text.find(|c: char| c.is_whitespace() || c == '<').unwrap_or(text.len())];
-    loop {
-        let shorter = url.trim_end_matches(['?', '!', '.', ',', ':', '*', '_', '~', '\'', '"', ']', '`']);
-        let shorter = match shorter.strip_suffix(')') {
-            Some(rest) if !rest.contains('(') => rest,
-            _ => shorter,
-        };
-        if shorter.len() == url.len() {
-            return url;
-        }
-        url = shorter;
-    }
-}
-
-/// The address of an `<a href="…">`.
-fn anchor(tag: &str) -> Option<String> {
-    let rest = tag.strip_prefix("<a").or_else(|| tag.strip_prefix("<A"))?;
-    let lower = rest.to_ascii_lowercase();
-    let at = lower.find("href")?;
-    let value = rest[at + 4..].trim_start().strip_prefix('=')?.trim_start();
-    let quote = value.chars().next()?;
-    let url = match quote {
-        '"' | '\'' => value[1..].split(quote).next()?,
-        _ => value.split(|c: char| c.is_whitespace() || c == '>').next()?,
-    };
-    Some(web_address(&url.replace("&amp;", "&")))
-}
-
-fn is_close(tag: &str) -> bool {
-    tag.eq_ignore_ascii_case("</a>")
 }

@@ -3,14 +3,18 @@
 mod change;
 mod fresh;
 mod head;
+mod lines;
+mod link;
 mod notes;
 mod order;
 mod outline;
 mod place;
 mod rows;
 mod scan;
+mod section;
 mod style;
 mod undo;
+mod verify;
 mod write;
 
 use std::collections::HashSet;
@@ -21,6 +25,7 @@ pub use undo::Undo;
 
 use crate::text::{fold, one_line};
 use crate::{Entry, Reason, Section, Skipped, UrlKey, Warning};
+use lines::Lines;
 use outline::Heading;
 use scan::{Node, Scan};
 
@@ -183,24 +188,4 @@ fn legible(bytes: &[u8]) -> String {
         text.extend(chunk.invalid().iter().map(|_| '?'));
     }
     text
-}
-
-/// Where lines begin.
-struct Lines(Vec<usize>);
-
-impl Lines {
-    fn of(text: &str) -> Self {
-        let bytes = text.as_bytes();
-        let breaks = |(at, byte): (usize, &u8)| match byte {
-            b'\n' => Some(at + 1),
-            b'\r' if bytes.get(at + 1) != Some(&b'\n') => Some(at + 1),
-            _ => None,
-        };
-        Self(std::iter::once(0).chain(bytes.iter().enumerate().filter_map(breaks)).collect())
-    }
-
-    /// The number of the line that holds this place, counted from 1.
-    fn at(&self, place: usize) -> usize {
-        self.0.partition_point(|start| *start <= place)
-    }
 }

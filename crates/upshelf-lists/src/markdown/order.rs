@@ -99,7 +99,7 @@ mod tests {
 
     #[test]
     fn marks_and_accents_do_not_disturb_the_order() {
-        let names = [".NET", "`bat`", "École", "Zoé", "zu"];
+        let names = [".Adv", "`bat`", "École", "Zoé", "zu"];
         assert_eq!(position(&names, "Eclair", false), 2);
         assert_eq!(position(&names, "Fish", false), 3);
     }

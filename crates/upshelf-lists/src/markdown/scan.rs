@@ -5,6 +5,7 @@ use std::ops::Range;
 use pulldown_cmark::{Event, Parser, Tag, TagEnd};
 
 use super::head::{self, Found, Head, Run};
+use super::lines::{line_end, line_start};
 use super::outline::Heading;
 use super::rows;
 use crate::Reason;
@@ -299,19 +300,4 @@ fn bullet(item: &str) -> usize {
     let digits = item.len() - item.trim_start_matches(|c: char| c.is_ascii_digit()).len();
     let mark = digits + usize::from(item[digits..].starts_with(['-', '*', '+', '.', ')']));
     mark + (item[mark..].len() - item[mark..].trim_start_matches([' ', '\t']).len())
-}
-
-/// Where the line that holds this place begins.
-pub(crate) fn line_start(text: &str, at: usize) -> usize {
-    text.as_bytes()[..at].iter().rposition(|&byte| byte == b'\n' || byte == b'\r').map_or(0, |end| end + 1)
-}
-
-/// Where the line that holds this place ends, its line break included.
-pub(crate) fn line_end(text: &str, at: usize) -> usize {
-    let bytes = text.as_bytes();
-    match bytes[at..].iter().position(|&byte| byte == b'\n' || byte == b'\r') {
-        None => bytes.len(),
-        Some(length) if bytes[at + length..].starts_with(b"\r\n") => at + length + 2,
-        Some(length) => at + length + 1,
-    }
 }

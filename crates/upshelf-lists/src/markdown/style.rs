@@ -2,7 +2,8 @@
 
 use std::collections::HashMap;
 
-use super::scan::{Node, line_start};
+use super::lines::line_start;
+use super::scan::Node;
 use super::{Document, notes, order};
 
 /// What stands around title, address and description.

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
-use super::scan::line_end;
+use super::lines::line_end;
 use super::{Change, ChangeError, Document};
 
 /// How many lines on either side are remembered.

@@ -1,6 +1,7 @@
 //! Entries as text.
 
-use super::scan::{Node, line_end};
+use super::lines::line_end;
+use super::scan::Node;
 use super::style::Style;
 use super::{ChangeError, rows};
 use crate::text::{escape, fold, tame};
