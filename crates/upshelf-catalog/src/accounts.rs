@@ -6,8 +6,10 @@ use aws_lc_rs::constant_time::verify_slices_are_equal;
 use aws_lc_rs::digest::{SHA256, digest};
 use upshelf_store::{Member, MemberId, NewMember, Page, PageRequest, Role};
 
-use crate::names::{Email, Faults, NewPassword, Username, fold_name};
+use crate::names::{Email, Username, fold_name};
+use crate::new_password::NewPassword;
 use crate::passwords::Match;
+use crate::texts::Faults;
 use crate::{Catalog, Error, Fault, Refusal, Result};
 
 /// What a new account is made of, as written.

@@ -37,8 +37,7 @@ impl Catalog {
         self.inner.services.cache.invalidate([Inv::all()]).await;
     }
 
-    /// Marks, in the transaction of an import, that the library changed as a whole, for processes that hear of it in
-    /// no other way.
+    /// Marks that what is cached changed, for processes on the same database that hear of it in no other way.
     pub(crate) async fn mark_change(&self, tx: &mut Tx) -> Result<()> {
         let mark = self.clock().id::<uuid::Uuid>().to_string();
         tx.put_setting(CHANGE_MARK, &mark).await?;
@@ -46,8 +45,8 @@ impl Catalog {
         Ok(())
     }
 
-    /// Forgets what is cached when another process (an import on the command line, say) marked a change since the last
-    /// call. To be called every second or so.
+    /// Forgets what is cached when another process (a worker, or an import on the command line) marked a change since the
+    /// last call. To be called every second or so.
     pub async fn notice_others(&self) -> Result<()> {
         let Some(mark) = self.store().read().await?.find_setting(CHANGE_MARK).await? else { return Ok(()) };
         let known = {

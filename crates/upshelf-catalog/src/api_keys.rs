@@ -9,7 +9,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use upshelf_store::{ApiKey, ApiKeyId, Member, NewApiKey, Page, PageRequest, Scope};
 
 use crate::moderation::admins_only;
-use crate::names::KeyName;
+use crate::texts::KeyName;
 use crate::views::ApiKeyView;
 use crate::{Catalog, Refusal, Result};
 
@@ -29,7 +29,12 @@ impl Scopes {
 
 impl Catalog {
     /// Makes an API key that signs in as `admin`; the token is told now and never again.
-    pub async fn add_api_key(&self, admin: &Member, name: &str, scopes: &[Scope]) -> Result<(ApiKeyView, String)> {
+    pub async fn add_api_key(
+        &self,
+        admin: &Member,
+        name: &str,
+        scopes: &[Scope],
+    ) -> Result<(ApiKeyView, String)> {
         admins_only(admin)?;
         let name = KeyName::try_from(name).map_err(|fault| Refusal::Invalid(vec![fault]))?;
         let mut scopes = scopes.to_vec();

@@ -11,6 +11,9 @@ use crate::jobs::connection;
 use crate::suggestions::SuggestionView;
 use crate::{AutoApproval, Catalog, Facts, Notify, Refusal, Result, Rules, Services, Verdict};
 
+/// The most suggestions that one sweep looks at, those with the highest scores first.
+const SWEEP: u32 = 1_000;
+
 /// Why a suggestion is applied.
 #[derive(Clone, Debug)]
 pub(crate) enum Cause<'a> {
@@ -58,9 +61,8 @@ pub(crate) async fn judge(rules: &Rules, tx: &mut Tx, suggestion: &Suggestion, n
         facts.duplicate = there.is_some_and(|resource| resource.status == ResourceStatus::Live);
     }
     let (members, _) = tx.count_members(Role::Member).await?;
-    facts.one_network = members >= rules.crowd
-        && facts.standing.up > 0
-        && tx.count_origins(suggestion.id).await? < 2;
+    facts.one_network =
+        members >= rules.crowd && facts.standing.up > 0 && tx.count_origins(suggestion.id).await? < 2;
     Ok(rules.judge(&facts, now))
 }
 
@@ -174,6 +176,27 @@ impl Catalog {
         Ok(())
     }
 
+    /// Takes every suggestion on that is due and has no job any more: one whose job failed for good, or one that a
+    /// change of the rules made ripe. Gives how many.
+    pub async fn sweep_approvals(&self) -> Result<usize> {
+        let now = self.clock().now();
+        let rules = &self.settings().rules;
+        let least = rules.score.min(rules.removal_score).min(rules.dead_link_score);
+        let candidates = self.store().read().await?.list_ripe_suggestions(least, now, SWEEP).await?;
+        let mut due = 0;
+        for suggestion in candidates {
+            let is_due = match suggestion.status {
+                SuggestionStatus::Approving => true,
+                _ => rules.judge(&Facts::from(&suggestion), now).met,
+            };
+            if is_due {
+                self.approve_by_rule(suggestion.id).await?;
+                due += 1;
+            }
+        }
+        Ok(due)
+    }
+
     async fn reopen(&self, tx: &mut Tx, suggestion: &Suggestion, verdict: &Verdict, now: Time) -> Result<()> {
         tx.decide(suggestion.id, &undecided(suggestion)).await?;
         let entry = log_entry(self.clock().id(), now, Action::Reopened, suggestion);
@@ -249,14 +272,17 @@ impl Catalog {
     ) -> Result<LogId> {
         let id: LogId = self.clock().id();
         let entry = log_entry(id, now, action, suggestion);
-        tx.add_log(&NewLogEntry { actor: Actor::Member, member_id: Some(member.id), reason, ..entry }).await?;
+        tx.add_log(&NewLogEntry { actor: Actor::Member, member_id: Some(member.id), reason, ..entry })
+            .await?;
         self.tell(tx, id).await?;
         Ok(id)
     }
 
     /// Commits the job that tells those concerned about an entry of the log, with the entry.
     pub(crate) async fn tell(&self, tx: &mut Tx, log: LogId) -> Result<()> {
-        self.queue().enqueue(connection(tx), &Notify { log }, Options::default().key(log.to_string())).await?;
+        self.queue()
+            .enqueue(connection(tx), &Notify { log }, Options::default().key(log.to_string()))
+            .await?;
         Ok(())
     }
 
@@ -323,6 +349,7 @@ impl Catalog {
     /// What follows the commit of a decision.
     async fn settle(&self, suggestion: &Suggestion, changed: bool) {
         self.tally().remove(suggestion.id).await;
+        self.invalidate_profile(suggestion.author_id).await;
         if changed {
             let resource = match self.find_subject(suggestion.id).await {
                 Ok(resource) => resource,

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use serde_json::Value;
-use upshelf_store::{CategoryId, MemberId, Resource, Suggestion, Tx, WatchKind, WatchLevel};
+use upshelf_store::{CategoryId, CommentId, MemberId, Resource, Suggestion, Tx, WatchKind, WatchLevel};
 use uuid::Uuid;
 
 use crate::views::Interest;
@@ -13,6 +13,7 @@ use crate::{NoticeKind, Result};
 pub(crate) struct Subject<'a> {
     pub(crate) suggestion: Option<&'a Suggestion>,
     pub(crate) resource: Option<&'a Resource>,
+    pub(crate) comment: Option<CommentId>,
 }
 
 /// Members, each with the nearest reason why.
@@ -45,8 +46,8 @@ impl Audience {
                 let voters = tx.list_voters(suggestion.id).await?;
                 audience.add(voters.into_iter().map(|(voter, _)| voter), Interest::Voter);
             }
-            if kind == NoticeKind::Commented {
-                audience.add(tx.list_commenters(suggestion.id).await?, Interest::Commenter);
+            if let Some(comment) = subject.comment {
+                audience.add(tx.list_commenters(suggestion.id, comment).await?, Interest::Commenter);
             }
         }
         if let (NoticeKind::Reverted, Some(author)) = (kind, subject.resource.and_then(|one| one.added_by)) {
@@ -93,11 +94,13 @@ impl Levels {
         if let Some(suggestion) = subject.suggestion {
             levels.add(tx, WatchKind::Suggestion, suggestion.id.0).await?;
         }
-        let resource = subject.resource.map(|one| one.id).or(subject.suggestion.and_then(|one| one.resource_id));
+        let resource =
+            subject.resource.map(|one| one.id).or(subject.suggestion.and_then(|one| one.resource_id));
         let mut categories: BTreeSet<CategoryId> = BTreeSet::new();
         if let Some(resource) = resource {
             levels.add(tx, WatchKind::Resource, resource.0).await?;
-            categories.extend(tx.list_placements_of(&[resource]).await?.iter().map(|place| place.category_id));
+            categories
+                .extend(tx.list_placements_of(&[resource]).await?.iter().map(|place| place.category_id));
         }
         if let Some(suggestion) = subject.suggestion {
             let changes = [&suggestion.changes.0, &suggestion.before.0];

@@ -1,14 +1,14 @@
 //! Members' own selections. A private one of somebody else does not exist.
 
 use upshelf_store::{
-    Collection, CollectionChange, CollectionFilter, CollectionId, Member, MemberId, NewCollection, Page, PageRequest,
-    ResourceId, ResourceStatus, Tx,
+    Collection, CollectionChange, CollectionFilter, CollectionId, Member, MemberId, NewCollection, Page,
+    PageRequest, ResourceId, ResourceStatus, Tx,
 };
 
 use crate::library::unpacked;
 use crate::moderation::not_banned;
-use crate::names::{About, Faults, Title};
 use crate::regions::collection_key;
+use crate::texts::{About, Faults, Title};
 use crate::views::{CollectionPage, CollectionView, ResourceView};
 use crate::{Catalog, Error, Refusal, Result};
 
@@ -91,7 +91,8 @@ impl Catalog {
         let region = &self.inner.regions.collections;
         let page = region.get_or_load(&collection_key(id), load).await.map_err(unpacked)?;
         let page = page.as_ref().ok_or(MISSING)?;
-        let may_see = page.collection.public || viewer.is_some_and(|viewer| viewer.id == page.collection.owner.id);
+        let may_see =
+            page.collection.public || viewer.is_some_and(|viewer| viewer.id == page.collection.owner.id);
         if may_see { Ok(page.clone()) } else { Err(MISSING.into()) }
     }
 
@@ -184,7 +185,8 @@ impl Catalog {
         }
         let added = tx.put_collection_item(id, resource, self.clock().now()).await?;
         if added && collection.items >= MAX_COLLECTION_ITEMS as i64 {
-            let detail = format!("A collection can hold {MAX_COLLECTION_ITEMS} resources, and this one does.");
+            let detail =
+                format!("A collection can hold {MAX_COLLECTION_ITEMS} resources, and this one does.");
             return Err(Refusal::invalid("resource_id", detail).into());
         }
         let view = self.finish(tx, member, id).await?;

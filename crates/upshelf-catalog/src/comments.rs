@@ -5,7 +5,7 @@ use upshelf_store::{Comment, Member, NewComment, Page, PageRequest, SuggestionId
 
 use crate::jobs::connection;
 use crate::moderation::not_banned;
-use crate::names::Body;
+use crate::texts::Body;
 use crate::views::{CommentView, Person};
 use crate::{Catalog, NotifyComment, Refusal, Result};
 
@@ -20,7 +20,12 @@ impl Catalog {
     }
 
     /// Adds a comment; a decided suggestion can still be talked about.
-    pub async fn add_comment(&self, member: &Member, suggestion: SuggestionId, body: &str) -> Result<CommentView> {
+    pub async fn add_comment(
+        &self,
+        member: &Member,
+        suggestion: SuggestionId,
+        body: &str,
+    ) -> Result<CommentView> {
         not_banned(member)?;
         let body = Body::try_from(body).map_err(|fault| Refusal::Invalid(vec![fault]))?;
         let comment = NewComment {

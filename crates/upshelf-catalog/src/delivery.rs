@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use serde::Serialize;
 use upshelf_queue::{Broker, Job, Options};
 use upshelf_store::{
-    Actor, CommentId, EmailWish, LogId, Member, MemberId, NewNotice, NoticePreference, Resource, Suggestion, Time,
+    Actor, CommentId, EmailWish, LogId, Member, MemberId, NewNotice, NoticePreference, Resource, Suggestion,
+    Time,
 };
 
 use crate::audience::{Audience, Subject};
@@ -61,7 +62,7 @@ impl Catalog {
             Some(id) => tx.find_resource(id).await?,
             None => None,
         };
-        let subject = Subject { suggestion: suggestion.as_ref(), resource: resource.as_ref() };
+        let subject = Subject { suggestion: suggestion.as_ref(), resource: resource.as_ref(), comment: None };
         let mut audience = match kind {
             NoticeKind::RoleChanged => Audience::of_account(entry.after.as_ref().map(|json| &json.0)),
             _ => Audience::gather(&mut tx, kind, &subject).await?,
@@ -97,7 +98,8 @@ impl Catalog {
             Some(id) => tx.find_resource(id).await?,
             None => None,
         };
-        let subject = Subject { suggestion: Some(&suggestion), resource: resource.as_ref() };
+        let subject =
+            Subject { suggestion: Some(&suggestion), resource: resource.as_ref(), comment: Some(comment.id) };
         let mut audience = Audience::gather(&mut tx, NoticeKind::Commented, &subject).await?;
         drop(tx);
         audience.remove(comment.member_id);
@@ -142,7 +144,8 @@ impl Catalog {
         let mut tx = self.store().write().await?;
         let mut members = Vec::with_capacity(ids.len());
         for chunk in ids.chunks(500) {
-            members.extend(tx.list_members_of(chunk).await?.into_iter().filter(|one| one.banned_at.is_none()));
+            members
+                .extend(tx.list_members_of(chunk).await?.into_iter().filter(|one| one.banned_at.is_none()));
         }
         members.sort_by_key(|member| member.id);
         let wishes: HashMap<MemberId, NoticePreference> =
@@ -179,8 +182,13 @@ impl Catalog {
         // Also what is not new: an earlier attempt may have ended between its commit and this line.
         for delivery in &deliveries {
             let Some(payload) = told.remove(&delivery.member_id) else { continue };
-            let notice =
-                NoticeView { seq: delivery.seq, kind: event.kind, payload, created_at: event.at, read_at: None };
+            let notice = NoticeView {
+                seq: delivery.seq,
+                kind: event.kind,
+                payload,
+                created_at: event.at,
+                read_at: None,
+            };
             let publication = Publication { seq: delivery.seq, unread: delivery.unread, notice: &notice };
             let json = serde_json::to_vec(&publication).expect("a notice is plain JSON");
             self.bus().publish(&notices_channel(delivery.member_id), json).await;

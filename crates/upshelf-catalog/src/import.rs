@@ -6,8 +6,9 @@ use serde::Serialize;
 use serde_json::json;
 use upshelf_lists::{Document, Edit, Entry, Format, Skipped, Target, UrlKey, Warning};
 use upshelf_store::{
-    Action, Actor, Category, CategoryId, ChangedResource, Documents, Json, List, ListId, LogId, MemberId, NewLogEntry,
-    NewResource, Placement, Resource, ResourceId, ResourceState, ResourceStatus, ResourceVersion, Time, Tx,
+    Action, Actor, Category, CategoryId, ChangedResource, Documents, Json, List, ListId, LogId, MemberId,
+    NewLogEntry, NewResource, Placement, Resource, ResourceId, ResourceState, ResourceStatus,
+    ResourceVersion, Time, Tx,
 };
 
 use crate::proposal::{MAX_URL, tag_slug};
@@ -558,18 +559,19 @@ impl<'c> Import<'c> {
     /// Makes the changes that led from the imported file to our document in the newer file, too.
     fn merge(&mut self, mut new: Document, ours: &Document) -> Document {
         let ours = entries_by_place(ours, &self.title);
-        let mut try_change = |new: &mut Document,
-                              line: usize,
-                              change: std::result::Result<upshelf_lists::Change, upshelf_lists::ChangeError>| {
-            match change {
-                Ok(change) => *new = change.document,
-                Err(upshelf_lists::ChangeError::Exists | upshelf_lists::ChangeError::NotFound) => {}
-                Err(error) => self
-                    .report
-                    .warnings
-                    .push(Warning { line, what: format!("a change of members was not written again: {error}") }),
-            }
-        };
+        let mut try_change =
+            |new: &mut Document,
+             line: usize,
+             change: std::result::Result<upshelf_lists::Change, upshelf_lists::ChangeError>| {
+                match change {
+                    Ok(change) => *new = change.document,
+                    Err(upshelf_lists::ChangeError::Exists | upshelf_lists::ChangeError::NotFound) => {}
+                    Err(error) => self.report.warnings.push(Warning {
+                        line,
+                        what: format!("a change of members was not written again: {error}"),
+                    }),
+                }
+            };
         for (place, entry) in &ours {
             match self.base.get(place) {
                 None => {
@@ -682,7 +684,8 @@ pub(crate) fn slugify(title: &str) -> String {
 /// The slug of a category: its title, with its parent's where two are alike, with a number where even that is taken.
 fn unique_slug(path: &[String], taken: &mut HashSet<String>) -> String {
     let own = slugify(path.last().map_or("", String::as_str));
-    let candidates = [Some(own.clone()), (path.len() > 1).then(|| format!("{}-{own}", slugify(&path[path.len() - 2])))];
+    let candidates =
+        [Some(own.clone()), (path.len() > 1).then(|| format!("{}-{own}", slugify(&path[path.len() - 2])))];
     let numbered = (2_u32..).map(|number| format!("{own}-{number}"));
     let slug = candidates
         .into_iter()

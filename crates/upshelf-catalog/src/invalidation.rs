@@ -11,8 +11,8 @@ use serde::de::DeserializeOwned;
 use upshelf_cache::{Cascade, Inv, Policy, Receipt};
 use upshelf_store::{CollectionId, MemberId, ResourceId};
 
-use crate::regions::{CATEGORIES, TAGS, collection_key, popular_key, profile_key};
 use crate::Catalog;
+use crate::regions::{CATEGORIES, TAGS, collection_key, popular_key, profile_key};
 
 /// What follows from what; the cache that the catalog is opened with must know it.
 pub fn cascade() -> Cascade {
@@ -29,8 +29,21 @@ pub fn cascade() -> Cascade {
 }
 
 impl Catalog {
+    /// Forgets it here, and marks the change for the other processes on this database.
     async fn invalidate(&self, what: impl IntoIterator<Item = Inv>) -> Receipt {
-        self.inner.services.cache.invalidate(what).await
+        let receipt = self.inner.services.cache.invalidate(what).await;
+        let mark = async {
+            let mut tx = self.store().write().await?;
+            self.mark_change(&mut tx).await?;
+            Ok::<_, crate::Error>(tx.commit().await?)
+        };
+        if let Err(error) = mark.await {
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "other processes were not told of a change"
+            );
+        }
+        receipt
     }
 
     /// Forgets what shows a resource (the note's `invalidateResourceCache`).
@@ -41,7 +54,10 @@ impl Catalog {
         match holding.await {
             Ok(holding) => what.extend(holding.into_iter().map(|id| Inv::key(collection_key(id)))),
             Err(error) => {
-                tracing::warn!(error = &error as &dyn std::error::Error, "forgot every collection, to be safe");
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "forgot every collection, to be safe"
+                );
                 what.push(Inv::pattern("cache:collection:*"));
             }
         }

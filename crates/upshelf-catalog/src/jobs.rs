@@ -23,6 +23,18 @@ impl Job for AutoApproval {
     const QUEUE: &'static str = "auto-approval";
 }
 
+/// Looks for suggestions that are due and have no job any more.
+///
+/// Idempotent: it takes each one on as [`AutoApproval`] does.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct SweepApprovals {}
+
+impl Job for SweepApprovals {
+    const NAME: &'static str = "sweep-approvals";
+    const QUEUE: &'static str = "auto-approval";
+    const TIMEOUT: Duration = Duration::from_secs(300);
+}
+
 /// Tells those concerned about an entry of the public log.
 ///
 /// Idempotent: a member has at most one notice of an entry.
@@ -63,6 +75,8 @@ pub struct SendMail {
 impl Job for SendMail {
     const NAME: &'static str = "send-mail";
     const QUEUE: &'static str = "email";
+    // A mail server may be away for hours: 1 s, 2 s, 4 s … 1 h, some seven hours in all.
+    const ATTEMPTS: Option<u16> = Some(18);
     const TIMEOUT: Duration = Duration::from_secs(60);
 }
 

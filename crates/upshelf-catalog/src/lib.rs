@@ -28,6 +28,7 @@ mod mails;
 mod meter;
 mod moderation;
 mod names;
+mod new_password;
 mod notices;
 mod origin;
 mod passwords;
@@ -39,13 +40,14 @@ mod rules;
 mod set_up_code;
 mod shelf;
 mod suggestions;
+mod texts;
 mod views;
 mod votes;
 mod watches;
 mod wording;
 
-use std::sync::{Arc, Mutex};
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex};
 
 use aws_lc_rs::hmac;
 use tokio::sync::OnceCell;
@@ -67,12 +69,12 @@ pub use export::Export;
 pub use import::{ImportReport, ImportRequest, preview};
 pub use invalidation::cascade;
 pub use jobs::{
-    AutoApproval, CleanUp, CountUse, Notify, NotifyComment, RecountPopularity, SendMail, WriteDigests,
+    AutoApproval, CleanUp, CountUse, Notify, NotifyComment, RecountPopularity, SendMail, SweepApprovals,
+    WriteDigests,
 };
 pub use meter::Use;
-pub use names::{
-    About, Bio, Body, DisplayName, Email, Faults, KeyName, NewPassword, Reason, Title, Username, fold_name,
-};
+pub use names::{Email, Username, fold_name};
+pub use new_password::NewPassword;
 pub use notices::NoticeKind;
 pub use passwords::PasswordSettings;
 pub use profiles::ProfileChanges;
@@ -81,10 +83,11 @@ pub use regions::CategoryTree;
 pub use rules::{Condition, Facts, Rules, Verdict, wilson_lower_bound};
 pub use set_up_code::new_set_up_code;
 pub use suggestions::{NewSuggestion, ResourceRef, SuggestionView};
+pub use texts::{About, Bio, Body, DisplayName, Faults, KeyName, Reason, Title};
 pub use views::{
-    AnalyticsView, ApiKeyView, CategoryNode, CategoryRef, CollectionPage, CollectionView, CommentView, DayView,
-    HistoryCause, HistoryEntry, Interest, NoticePayload, NoticeView, Person, ProfileView, ResourceView, SuggestionRef,
-    UsedResource,
+    AnalyticsView, ApiKeyView, CategoryNode, CategoryRef, CollectionPage, CollectionView, CommentView,
+    DayView, HistoryCause, HistoryEntry, Interest, NoticePayload, NoticeView, Person, ProfileView,
+    ResourceView, SuggestionRef, UsedResource,
 };
 pub use votes::{VOTES_CHANNEL, VoteView, may_vote};
 
@@ -133,6 +136,9 @@ pub struct Settings {
     pub rules: Rules,
     /// The code that makes the first admin; without it, nobody can be made through the site.
     pub set_up_code: Option<String>,
+    /// Whether no other process serves or works this library. Then live counts are read from this process's tally,
+    /// else from the database.
+    pub alone: bool,
     /// The most votes that one commit may share.
     pub votes_per_commit: usize,
     /// How passwords are hashed.
@@ -146,6 +152,7 @@ impl Default for Settings {
         Settings {
             rules: Rules::default(),
             set_up_code: None,
+            alone: true,
             votes_per_commit: 1_000,
             passwords: PasswordSettings::default(),
             public_url: None,

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use upshelf_cache::LoadError;
 use upshelf_store::{
-    CategoryId, CountedCategory, LogEntry, LogId, MemberId, Page, PageRequest, Resource, ResourceFilter, ResourceId,
-    ResourceSort, Tag, Tx,
+    CategoryId, CountedCategory, LogEntry, LogId, MemberId, Page, PageRequest, Resource, ResourceFilter,
+    ResourceId, ResourceSort, Tag, Tx,
 };
 
 use crate::regions::{CATEGORIES, CategoryTree, TAGS, popular_key};
@@ -65,7 +65,9 @@ impl Catalog {
         let catalog = self.clone();
         let load = move |_| async move {
             let page = PageRequest::first(limit);
-            Ok::<_, Error>(catalog.resources(&ResourceFilter::default(), ResourceSort::Popular, &page).await?.items)
+            Ok::<_, Error>(
+                catalog.resources(&ResourceFilter::default(), ResourceSort::Popular, &page).await?.items,
+            )
         };
         Ok(self.inner.regions.popular.get_or_load(&key, load).await.map_err(unpacked)?.into_arc())
     }
@@ -179,7 +181,9 @@ impl From<LogEntry> for HistoryCause {
 /// What a loader of the catalog's own failed with; all who waited for it share one error.
 pub(crate) fn unpacked(error: LoadError<Error>) -> Error {
     match error {
-        LoadError::Failed(error) => Arc::try_unwrap(error).unwrap_or_else(|shared| Error::Load(LoadError::Failed(shared))),
+        LoadError::Failed(error) => {
+            Arc::try_unwrap(error).unwrap_or_else(|shared| Error::Load(LoadError::Failed(shared)))
+        }
         other => Error::Load(other),
     }
 }

@@ -28,6 +28,18 @@ impl Catalog {
         Ok(self.store().read().await?.find_mail(id).await?)
     }
 
+    /// Commits the sending of mails that wait in the outbox, as they do when there was no mail server so far.
+    pub async fn send_waiting_mails(&self) -> Result<usize> {
+        let mut tx = self.store().write().await?;
+        let waiting = tx.list_unsent_mails(1_000).await?;
+        for mail in &waiting {
+            let options = Options::default().key(mail.id.to_string());
+            self.queue().enqueue(connection(&mut tx), &SendMail { mail: mail.id }, options).await?;
+        }
+        tx.commit().await?;
+        Ok(waiting.len())
+    }
+
     /// Notes that a mail was handed to the mail server.
     pub async fn mark_mail_sent(&self, id: MailId) -> Result<()> {
         let mut tx = self.store().write().await?;
@@ -97,7 +109,13 @@ fn of_digest(catalog: &Catalog, member: &Member, news: &[NoticePayload], until: 
     write(catalog, member, subject, &news, format!("digest:{}:{}", member.id, until.day()))
 }
 
-fn write(catalog: &Catalog, member: &Member, subject: String, news: &[&NoticePayload], key: String) -> NewMail {
+fn write(
+    catalog: &Catalog,
+    member: &Member,
+    subject: String,
+    news: &[&NoticePayload],
+    key: String,
+) -> NewMail {
     let public_url = catalog.settings().public_url.as_deref().map(|url| url.trim_end_matches('/'));
     let hello = greeting(member);
     let mut body = format!("{hello}\n");
@@ -117,7 +135,8 @@ fn write(catalog: &Catalog, member: &Member, subject: String, news: &[&NoticePay
         }
         html.push_str("</p>\n");
     }
-    let why = "You get this mail because you asked for it in your notice preferences; you can turn it off there.";
+    let why =
+        "You get this mail because you asked for it in your notice preferences; you can turn it off there.";
     let _ = write!(body, "\n-- \n{why}\n");
     let _ = writeln!(html, "<p><small>{why}</small></p>");
     NewMail {

@@ -53,7 +53,13 @@ impl Meter {
     fn take(&self) -> Vec<Use> {
         std::mem::take(&mut *self.counts())
             .into_iter()
-            .map(|((resource, day), Counts { views, saves, votes })| Use { resource, day, views, saves, votes })
+            .map(|((resource, day), Counts { views, saves, votes })| Use {
+                resource,
+                day,
+                views,
+                saves,
+                votes,
+            })
             .collect()
     }
 

@@ -2,11 +2,13 @@
 
 use serde_json::json;
 use upshelf_queue::{Broker, Job, Options};
-use upshelf_store::{Action, Actor, LogId, Member, MemberId, NewLogEntry, Role, Standing, SuggestionId, Time, Tx};
+use upshelf_store::{
+    Action, Actor, LogId, Member, MemberId, NewLogEntry, Role, Standing, SuggestionId, Time, Tx,
+};
 
 use crate::approval::{advance, curators_only};
 use crate::jobs::connection;
-use crate::names::Reason;
+use crate::texts::Reason;
 use crate::{AutoApproval, Catalog, Notify, Refusal, Result};
 
 /// The setting whose row changes of roles and bans take turns with: two admins who demote each other at the same time

@@ -1,145 +1,12 @@
-//! Words that come from people, parsed once at the edge: the inside never checks them again.
-
-use std::fmt;
+//! Members' names and mail addresses, parsed once at the edge.
 
 use unicode_normalization::UnicodeNormalization;
 
-use crate::{Fault, Refusal};
-
-/// Gathers what is wrong with several fields, so that a form is answered once.
-#[derive(Debug, Default)]
-pub struct Faults(Vec<Fault>);
-
-impl Faults {
-    /// Gives the value, or keeps what is wrong with it.
-    pub fn take<T>(&mut self, parsed: Result<T, Fault>) -> Option<T> {
-        parsed.map_err(|fault| self.0.push(fault)).ok()
-    }
-
-    /// Gives the values, or keeps what is wrong with them; an absent one stays absent.
-    pub fn take_some<T>(&mut self, parsed: Option<Result<T, Fault>>) -> Option<T> {
-        parsed.and_then(|parsed| self.take(parsed))
-    }
-
-    /// Adds what is wrong with a field.
-    pub fn add(&mut self, field: &'static str, detail: impl Into<String>) {
-        self.0.push(Fault { field, detail: detail.into() });
-    }
-
-    /// Refuses if anything was wrong.
-    pub fn finish(self) -> Result<(), Refusal> {
-        if self.0.is_empty() { Ok(()) } else { Err(Refusal::Invalid(self.0)) }
-    }
-
-    /// Refuses, when it is known that something was wrong.
-    pub fn refuse(self) -> Refusal {
-        Refusal::Invalid(self.0)
-    }
-}
-
-impl Fault {
-    /// Says the same about the field as another request calls it.
-    #[must_use]
-    pub fn named(self, field: &'static str) -> Fault {
-        Fault { field, ..self }
-    }
-}
+use crate::Fault;
 
 /// Writes a name or a mail address as it is compared: NFKC, then lower case.
 pub fn fold_name(text: &str) -> String {
     text.nfkc().collect::<String>().to_lowercase().nfkc().collect()
-}
-
-/// Refuses what no form of writing needs and PostgreSQL or a terminal may choke on.
-fn is_control(c: char) -> bool {
-    // U+202A–202E and U+2066–2069 turn the direction of the text that follows, other people's included.
-    c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-}
-
-/// Checks one line: trimmed, `min` to `max` characters.
-fn line(field: &'static str, text: &str, min: usize, max: usize) -> Result<String, Fault> {
-    let text = text.trim();
-    if text.chars().any(is_control) {
-        return Err(Fault { field, detail: "It must be one line without control characters.".to_owned() });
-    }
-    length(field, text, min, max)
-}
-
-/// Checks some paragraphs: line ends made `\n`, trimmed, `min` to `max` characters.
-fn paragraphs(field: &'static str, text: &str, min: usize, max: usize) -> Result<String, Fault> {
-    let text = text.replace("\r\n", "\n").replace('\r', "\n");
-    let text = text.trim();
-    if text.chars().any(|c| is_control(c) && !matches!(c, '\n' | '\t')) {
-        return Err(Fault { field, detail: "It must be without control characters.".to_owned() });
-    }
-    length(field, text, min, max)
-}
-
-fn length(field: &'static str, text: &str, min: usize, max: usize) -> Result<String, Fault> {
-    let count = text.chars().count();
-    if (min..=max).contains(&count) {
-        return Ok(text.to_owned());
-    }
-    let detail = match min {
-        0 => format!("It can have up to {max} characters; it has {count}."),
-        _ => format!("It must have {min} to {max} characters; it has {count}."),
-    };
-    Err(Fault { field, detail })
-}
-
-macro_rules! texts {
-    ($($(#[$doc:meta])* $name:ident: $field:literal, $check:ident $min:literal..=$max:literal;)+) => {$(
-        $(#[$doc])*
-        #[derive(Clone, Debug, PartialEq, Eq)]
-        pub struct $name(String);
-
-        impl $name {
-            /// The least characters it can have.
-            pub const MIN: usize = $min;
-            /// The most characters it can have.
-            pub const MAX: usize = $max;
-
-            /// The text.
-            pub fn as_str(&self) -> &str {
-                &self.0
-            }
-
-            /// The text itself.
-            pub fn into_string(self) -> String {
-                self.0
-            }
-        }
-
-        impl TryFrom<&str> for $name {
-            type Error = Fault;
-            fn try_from(text: &str) -> Result<Self, Fault> {
-                $check($field, text, $min, $max).map(Self)
-            }
-        }
-
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(&self.0)
-            }
-        }
-    )+};
-}
-
-texts! {
-    /// The name of a collection: one line.
-    Title: "title", line 1..=200;
-    /// What a collection is for: some Markdown, possibly empty.
-    About: "description", paragraphs 0..=4_000;
-    /// A comment: some Markdown.
-    Body: "body", paragraphs 1..=10_000;
-    /// Why somebody does something: some Markdown, possibly empty.
-    Reason: "reason", paragraphs 0..=2_000;
-    /// The name that others read: one line.
-    DisplayName: "display_name", line 1..=64;
-    /// What a member says about themselves: some Markdown, possibly empty.
-    Bio: "bio", paragraphs 0..=2_000;
-    /// What an API key is called: one line.
-    KeyName: "name", line 1..=64;
 }
 
 /// A member's name: 2 to 32 letters, digits, `_`, `-` or `.`, a letter or digit at both ends.
@@ -153,9 +20,37 @@ pub struct Username {
 
 /// Names that speak for the site. Who sets it up may take one; who registers may not.
 const RESERVED: &[&str] = &[
-    "abuse", "admin", "administrator", "anonymous", "api", "curator", "deleted", "everyone", "help", "hostmaster",
-    "mail", "mailer-daemon", "member", "moderator", "noreply", "no-reply", "nobody", "null", "owner", "postmaster",
-    "root", "rule", "security", "staff", "support", "sysadmin", "system", "team", "undefined", "upshelf", "webmaster",
+    "abuse",
+    "admin",
+    "administrator",
+    "anonymous",
+    "api",
+    "curator",
+    "deleted",
+    "everyone",
+    "help",
+    "hostmaster",
+    "mail",
+    "mailer-daemon",
+    "member",
+    "moderator",
+    "noreply",
+    "no-reply",
+    "nobody",
+    "null",
+    "owner",
+    "postmaster",
+    "root",
+    "rule",
+    "security",
+    "staff",
+    "support",
+    "sysadmin",
+    "system",
+    "team",
+    "undefined",
+    "upshelf",
+    "webmaster",
     "www",
 ];
 
@@ -247,7 +142,10 @@ impl TryFrom<&str> for Email {
         if text.len() <= Self::MAX && is_address(&text) {
             return Ok(Email { key: fold_name(&text), text });
         }
-        Err(Fault { field: "email", detail: "It must be a mail address, such as ada@example.org.".to_owned() })
+        Err(Fault {
+            field: "email",
+            detail: "It must be a mail address, such as ada@example.org.".to_owned(),
+        })
     }
 }
 
@@ -269,67 +167,105 @@ fn is_address(text: &str) -> bool {
         && labels.last().is_some_and(|top| !top.chars().all(|c| c.is_ascii_digit()))
 }
 
-/// A password somebody chooses: 12 to 128 characters of any kind, taken as they are.
-#[derive(Clone, PartialEq, Eq)]
-pub struct NewPassword(String);
-
-/// How many tries a guesser must need at least. Far above 10,000, so that beside the most common passwords also two
-/// of them in a row, or one and a year, are refused: with twelve characters to fill, that is what people do.
-const TRIES: u64 = 100_000;
-
-/// How many characters a password must have beside its owner's names.
-const BESIDE_NAMES: usize = 6;
-
-impl NewPassword {
-    /// The least characters it can have.
-    pub const MIN: usize = 12;
-    /// The most characters it can have.
-    pub const MAX: usize = 128;
-
-    /// Parses a password for somebody with these names.
-    ///
-    /// Refused is what a guesser would find within 100,000 tries, capitals or not (the 10,000 most common passwords
-    /// among it), and what is hardly more than the owner's own names.
-    ///
-    /// # Errors
-    /// A [`Fault`] of the field `password` that says what is allowed, and never what was given.
-    pub fn parse(text: &str, own_names: &[&str]) -> Result<NewPassword, Fault> {
-        let fault = |detail: String| Err(Fault { field: "password", detail });
-        let count = text.chars().count();
-        if !(Self::MIN..=Self::MAX).contains(&count) {
-            return fault(format!("It must have {} to {} characters.", Self::MIN, Self::MAX));
-        }
-        let folded = fold_name(text);
-        let own_names: Vec<String> = own_names.iter().map(|name| fold_name(name)).collect();
-        let mut parts: Vec<&str> = own_names
-            .iter()
-            .flat_map(|name| [name.as_str(), name.split('@').next().unwrap_or_default()])
-            .filter(|part| part.chars().count() >= Username::MIN)
-            .collect();
-        // The longest first: of a mail address, its host must not be left over.
-        parts.sort_by_key(|part| std::cmp::Reverse(part.len()));
-        let rest = parts.into_iter().fold(folded.clone(), |rest, part| rest.replace(part, ""));
-        if rest.chars().count() < BESIDE_NAMES && rest != folded {
-            return fault("It must be more than your own names.".to_owned());
-        }
-        if zxcvbn::zxcvbn(&folded, &[]).guesses() <= TRIES {
-            return fault("It is among the first that a guesser would try; choose another.".to_owned());
-        }
-        Ok(NewPassword(text.to_owned()))
-    }
-
-    /// The password, for hashing.
-    pub(crate) fn as_bytes(&self) -> &[u8] {
-        self.0.as_bytes()
-    }
-}
-
-impl fmt::Debug for NewPassword {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("NewPassword(…)")
-    }
-}
-
 #[cfg(test)]
-#[path = "names_tests.rs"]
-mod tests;
+mod tests {
+    use super::*;
+
+    fn username(text: &str) -> Result<Username, Fault> {
+        Username::try_from(text)
+    }
+
+    #[test]
+    fn names_that_look_alike_to_a_computer_share_a_key() {
+        for (one, other) in [
+            ("Ada", "ada"),
+            ("ＡＤＡ", "ada"),
+            ("José", "jose\u{301}"),
+            ("ﬁnn", "finn"),
+            ("Straße", "STRASSE"),
+        ] {
+            let keys = [one, other].map(|name| username(name).expect(name).key().to_owned());
+            match one {
+                // Lower case keeps the sharp s: they are two names.
+                "Straße" => assert_ne!(keys[0], keys[1]),
+                _ => assert_eq!(keys[0], keys[1], "{one} and {other}"),
+            }
+        }
+        assert_eq!(username(" Ada ").expect("it is trimmed").as_str(), "Ada");
+    }
+
+    #[test]
+    fn names_that_break_addresses_or_fool_people_are_refused() {
+        let long = "a".repeat(33);
+        let refused = [
+            "a",
+            "",
+            "   ",
+            &long,
+            "a b",
+            "a/b",
+            "..",
+            "a..",
+            "-ada",
+            "ada_",
+            "me",
+            "ME",
+            "ada\0",
+            "a\u{202e}da",
+            "a@b",
+            "аdmin",
+            "a\nda",
+            "<b>",
+            "a?b",
+            "a#b",
+            "a%2f",
+        ];
+        for name in refused {
+            assert!(username(name).is_err(), "{name:?} was taken");
+        }
+        for name in ["ab", "ada.l", "Ада", "x_y-z", "李小龙", "a1", &"a".repeat(32)] {
+            assert!(username(name).is_ok(), "{name:?} was refused");
+        }
+    }
+
+    #[test]
+    fn names_that_speak_for_the_site_are_known_in_any_case() {
+        assert!(username("Admin").expect("it is well formed").is_reserved());
+        assert!(username("ＡＰＩ").expect("it is well formed").is_reserved());
+        assert!(!username("ada").expect("it is well formed").is_reserved());
+        assert!(RESERVED.iter().all(|word| fold_name(word) == *word));
+    }
+
+    #[test]
+    fn addresses_that_mail_servers_refuse_are_refused() {
+        for address in
+            ["ada@example.org", "a.d+x@sub.example.co.uk", "ADA@EXAMPLE.ORG", "о@пример.рф", "o'n@x-y.io"]
+        {
+            assert!(Email::try_from(address).is_ok(), "{address} was refused");
+        }
+        let long = format!("{}@example.org", "a".repeat(250));
+        let refused = [
+            "",
+            "ada",
+            "@example.org",
+            "ada@",
+            "ada@localhost",
+            "a@b@c.org",
+            "a b@c.org",
+            ".a@c.org",
+            "a..b@c.org",
+            "a@-c.org",
+            "a@c-.org",
+            "a@c..org",
+            "a@1.2.3.4",
+            "a@c.org\r\nBcc: x@y.org",
+            "a\0@c.org",
+            "<a@c.org>",
+            &long,
+        ];
+        for address in refused {
+            assert!(Email::try_from(address).is_err(), "{address:?} was taken");
+        }
+        assert_eq!(Email::try_from("Ada@Example.org").expect("it is one").key(), "ada@example.org");
+    }
+}

@@ -3,12 +3,14 @@
 use serde::{Deserialize, Serialize};
 use upshelf_store::{Action, EmailWish, Member, Notice, NoticePreference, Page, PageRequest};
 
-use crate::names::Faults;
+use crate::texts::Faults;
 use crate::views::NoticeView;
 use crate::{Catalog, Result};
 
 /// What a notice tells.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, utoipa::ToSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum NoticeKind {
     /// Something was suggested.
@@ -80,7 +82,9 @@ impl NoticeKind {
             Action::Conflicted => Some(NoticeKind::Conflicted),
             Action::Reverted => Some(NoticeKind::Reverted),
             Action::RoleChanged => Some(NoticeKind::RoleChanged),
-            Action::Imported | Action::Approving | Action::Reopened | Action::Banned | Action::Unbanned => None,
+            Action::Imported | Action::Approving | Action::Reopened | Action::Banned | Action::Unbanned => {
+                None
+            }
         }
     }
 }

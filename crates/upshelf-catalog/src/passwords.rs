@@ -166,7 +166,11 @@ mod tests {
         assert_eq!(passwords.verify(b"fjord-anvil-94", Some(&hash)).await.expect("a seat"), Match::Wrong);
         assert_eq!(passwords.verify(b"fjord-anvil-93", None).await.expect("a seat"), Match::Wrong);
         assert_eq!(passwords.verify(b"fjord-anvil-93", Some("no hash")).await.expect("a seat"), Match::Wrong);
-        assert_ne!(hash, passwords.hash(b"fjord-anvil-93").await.expect("a seat"), "the salt is new each time");
+        assert_ne!(
+            hash,
+            passwords.hash(b"fjord-anvil-93").await.expect("a seat"),
+            "the salt is new each time"
+        );
     }
 
     #[tokio::test]
@@ -181,7 +185,10 @@ mod tests {
         let heavy = passwords(PasswordSettings { passes: 2, ..LIGHT });
         assert_eq!(heavy.verify(b"fjord-anvil-93", Some(&light)).await.expect("a seat"), Match::RightButWeak);
         let hash = heavy.hash(b"fjord-anvil-93").await.expect("a seat");
-        assert_eq!(passwords(LIGHT).verify(b"fjord-anvil-93", Some(&hash)).await.expect("a seat"), Match::Right);
+        assert_eq!(
+            passwords(LIGHT).verify(b"fjord-anvil-93", Some(&hash)).await.expect("a seat"),
+            Match::Right
+        );
     }
 
     #[tokio::test]

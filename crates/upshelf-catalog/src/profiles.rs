@@ -4,8 +4,9 @@ use upshelf_store::{Member, MemberId};
 
 use crate::library::unpacked;
 use crate::moderation::not_banned;
-use crate::names::{Bio, DisplayName, Faults, fold_name};
+use crate::names::fold_name;
 use crate::regions::profile_key;
+use crate::texts::{Bio, DisplayName, Faults};
 use crate::views::ProfileView;
 use crate::{Catalog, Error, Refusal, Result};
 

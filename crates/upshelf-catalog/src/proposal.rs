@@ -122,7 +122,13 @@ pub(crate) fn checked(new: NewSuggestion) -> Result<NewSuggestion, Refusal> {
     }
 }
 
-fn check_text(fault: &mut impl FnMut(&'static str, &str), field: &'static str, text: &str, least: usize, most: usize) {
+fn check_text(
+    fault: &mut impl FnMut(&'static str, &str),
+    field: &'static str,
+    text: &str,
+    least: usize,
+    most: usize,
+) {
     let length = text.chars().count();
     if !(least..=most).contains(&length) {
         fault(field, &format!("{least} to {most} characters."));

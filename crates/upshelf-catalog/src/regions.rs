@@ -134,7 +134,10 @@ mod tests {
 
     #[test]
     fn a_tree_comes_back_from_its_json_with_every_path() {
-        let tree = CategoryTree::from(vec![node(1, "Web", vec![node(2, "Servers", vec![])]), node(3, "Tools", vec![])]);
+        let tree = CategoryTree::from(vec![
+            node(1, "Web", vec![node(2, "Servers", vec![])]),
+            node(3, "Tools", vec![]),
+        ]);
         let json = serde_json::to_string(&tree).expect("a tree is plain JSON");
         assert!(json.starts_with('['));
         let again: CategoryTree = serde_json::from_str(&json).expect("it was written so");

@@ -3,7 +3,8 @@
 use serde_json::json;
 use upshelf_lists::Document;
 use upshelf_store::{
-    Action, Actor, Json, ListId, LogId, Member, NewLogEntry, PageRequest, ResourceId, ResourceVersion, Time, Tx,
+    Action, Actor, Json, ListId, LogId, Member, NewLogEntry, PageRequest, ResourceId, ResourceVersion, Time,
+    Tx,
 };
 
 use crate::approval::curators_only;
@@ -92,7 +93,9 @@ impl Catalog {
                     let at = match documents.iter().position(|(known, ..)| *known == list) {
                         Some(at) => at,
                         None => {
-                            let Some(bytes) = tx.lock_documents(list).await?.document else { return Ok(None) };
+                            let Some(bytes) = tx.lock_documents(list).await?.document else {
+                                return Ok(None);
+                            };
                             documents.push((list, Document::parse(bytes), Vec::new()));
                             documents.len() - 1
                         }

@@ -121,9 +121,7 @@ impl Rules {
             SuggestionKind::Remove if facts.dead_link => {
                 ("dead_link", self.dead_link_score, self.removal_min_open, 0.0)
             }
-            SuggestionKind::Remove => {
-                ("removal", self.removal_score, self.removal_min_open, self.confidence)
-            }
+            SuggestionKind::Remove => ("removal", self.removal_score, self.removal_min_open, self.confidence),
             SuggestionKind::Add => ("addition", self.score, self.min_open, self.confidence),
             SuggestionKind::Edit => ("edit", self.score, self.min_open, self.confidence),
             SuggestionKind::Move => ("move", self.score, self.min_open, self.confidence),
@@ -163,7 +161,14 @@ impl Rules {
     }
 }
 
-fn summary(facts: &Facts, score: i64, share: f64, now: Time, ripe_at: Time, conditions: &[Condition]) -> String {
+fn summary(
+    facts: &Facts,
+    score: i64,
+    share: f64,
+    now: Time,
+    ripe_at: Time,
+    conditions: &[Condition],
+) -> String {
     let held = facts.standing.up - facts.standing.down;
     let mut parts = vec![format!("{held} of {score} votes")];
     if facts.standing.up + facts.standing.down > 0 {

@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use serde::{Deserialize, Serialize};
 use upshelf_lists::{ChangeError, Document, Edit, Entry, Target, Undo, UrlKey};
 use upshelf_store::{
-    CategoryId, ChangedResource, Changes, Json, ListId, LogId, MemberId, NewResource, Placement, Resource, ResourceId,
-    ResourceState, ResourceStatus, ResourceVersion, Suggestion, SuggestionId, SuggestionKind, Time, Tx,
+    CategoryId, ChangedResource, Changes, Json, ListId, LogId, MemberId, NewResource, Placement, Resource,
+    ResourceId, ResourceState, ResourceStatus, ResourceVersion, Suggestion, SuggestionId, SuggestionKind,
+    Time, Tx,
 };
 
 use crate::{Catalog, Refusal, Result};
@@ -331,7 +332,8 @@ impl Pen {
 
     /// The entry at `path`; an entry above all headings stands in a category that no heading names.
     fn target(&self, key: &UrlKey, path: &[String]) -> Target {
-        let above_all = |entry: &Entry| entry.path().is_empty() && UrlKey::of(&entry.url).is_ok_and(|at| at == *key);
+        let above_all =
+            |entry: &Entry| entry.path().is_empty() && UrlKey::of(&entry.url).is_ok_and(|at| at == *key);
         if path.len() == 1 && self.document.entries().iter().any(above_all) {
             Target::at(key.clone(), Vec::<String>::new())
         } else {

@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
-use upshelf_queue::{Broker, Options};
 use upshelf_store::{
-    Action, CategoryId, Changes, Json, Member, MemberId, Page, PageRequest, ResourceId, ResourceState, ResourceStatus,
-    Standing, Suggestion, SuggestionFilter, SuggestionId, SuggestionKind, SuggestionSort, SuggestionStatus, Time, Tx,
+    Action, CategoryId, Changes, Json, Member, MemberId, Page, PageRequest, ResourceId, ResourceState,
+    ResourceStatus, Standing, Suggestion, SuggestionFilter, SuggestionId, SuggestionKind, SuggestionSort,
+    SuggestionStatus, Time, Tx,
 };
 
 use crate::approval::judge;
@@ -14,7 +14,7 @@ use crate::proposal::checked;
 use crate::shelf::{Tree, conflicts, key, state_of};
 use crate::views::Person;
 use crate::votes::counts;
-use crate::{AutoApproval, Catalog, Facts, Refusal, Result, Verdict};
+use crate::{Catalog, Facts, Refusal, Result, Verdict};
 
 /// What a member proposes.
 #[derive(Clone, Debug)]
@@ -107,9 +107,9 @@ impl Catalog {
         let url_key = new.changes.url.as_deref().map(key).transpose()?.map(|key| key.as_str().to_owned());
         if let Some(url_key) = &url_key {
             let there = tx.find_resource_at(url_key).await?;
-            if let Some(there) = there.filter(|there| {
-                there.status == ResourceStatus::Live && Some(there.id) != new.resource_id
-            }) {
+            if let Some(there) = there
+                .filter(|there| there.status == ResourceStatus::Live && Some(there.id) != new.resource_id)
+            {
                 return Err(Refusal::DuplicateResource(there.id).into());
             }
             if new.kind == SuggestionKind::Add
@@ -157,15 +157,11 @@ impl Catalog {
     pub async fn suggestion(&self, id: SuggestionId, viewer: Option<&Member>) -> Result<SuggestionView> {
         let mut tx = self.store().read().await?;
         let suggestion = tx.find_suggestion(id).await?.ok_or(Refusal::NotFound("suggestion"))?;
-        let verdict = judge(&self.settings().rules, &mut tx, &suggestion, self.clock().now()).await?;
         let mut views = self.suggestion_views(&mut tx, vec![suggestion], viewer).await?;
-        let mut view = views.pop().ok_or(Refusal::NotFound("suggestion"))?;
-        view.rule = verdict;
-        Ok(view)
+        Ok(views.pop().ok_or(Refusal::NotFound("suggestion"))?)
     }
 
-    /// Lists suggestions as `viewer` sees them. Their rules are judged by votes and time; whether an address came onto
-    /// the shelf meanwhile, and where votes came from, only [`suggestion`](Self::suggestion) looks up.
+    /// Lists suggestions as `viewer` sees them.
     pub async fn suggestions(
         &self,
         filter: &SuggestionFilter,
@@ -183,11 +179,16 @@ impl Catalog {
     pub async fn top_suggestions(&self, limit: u32, viewer: Option<&Member>) -> Result<Vec<SuggestionView>> {
         let load = async || {
             let top = self.store().read().await?.list_top(u32::MAX).await?;
-            Ok::<_, upshelf_store::Error>(top.into_iter().map(|(id, standing)| (id, counts(standing))).collect())
+            Ok::<_, upshelf_store::Error>(
+                top.into_iter().map(|(id, standing)| (id, counts(standing))).collect(),
+            )
         };
-        let top = self.tally().top(limit as usize, load).await?;
+        let ids: Vec<SuggestionId> = if self.settings().alone {
+            self.tally().top(limit as usize, load).await?.into_iter().map(|(id, _)| id).collect()
+        } else {
+            self.store().read().await?.list_top(limit).await?.into_iter().map(|(id, _)| id).collect()
+        };
         let mut tx = self.store().read().await?;
-        let ids: Vec<SuggestionId> = top.iter().map(|(id, _)| *id).collect();
         let found = tx.list_suggestions_of(&ids).await?;
         let mut views = self.suggestion_views(&mut tx, found, viewer).await?;
         views.sort_by_key(|view| ids.iter().position(|id| *id == view.id));
@@ -208,8 +209,12 @@ impl Catalog {
         let mut about: Vec<ResourceId> = suggestions.iter().filter_map(|one| one.resource_id).collect();
         about.sort();
         about.dedup();
-        let names: HashMap<MemberId, String> =
-            tx.list_members_of(&people).await?.into_iter().map(|member| (member.id, member.username)).collect();
+        let names: HashMap<MemberId, String> = tx
+            .list_members_of(&people)
+            .await?
+            .into_iter()
+            .map(|member| (member.id, member.username))
+            .collect();
         let resources: HashMap<ResourceId, ResourceRef> = tx
             .list_resources_of(&about)
             .await?
@@ -227,12 +232,22 @@ impl Catalog {
                 .collect(),
             None => HashMap::new(),
         };
-        let named = |id: MemberId| Person { id, username: names.get(&id).cloned().unwrap_or_default() };
         let now = self.clock().now();
+        let mut rules = Vec::with_capacity(suggestions.len());
+        for one in &suggestions {
+            let verdict = self.settings().rules.judge(&Facts::from(one), now);
+            // Most fall short of the votes; only the others are worth the queries of the whole truth.
+            rules.push(match verdict.met_from {
+                Some(_) => judge(&self.settings().rules, tx, one, now).await?,
+                None => verdict,
+            });
+        }
+        let named = |id: MemberId| Person { id, username: names.get(&id).cloned().unwrap_or_default() };
         Ok(suggestions
             .into_iter()
-            .map(|one| SuggestionView {
-                rule: self.settings().rules.judge(&Facts::from(&one), now),
+            .zip(rules)
+            .map(|(one, rule)| SuggestionView {
+                rule,
                 id: one.id,
                 kind: one.kind,
                 status: one.status,
@@ -254,15 +269,6 @@ impl Catalog {
                 decision_reason: one.decision_reason,
             })
             .collect())
-    }
-
-    /// Commits a look at a suggestion that may be ripe, as soon as a worker is free.
-    pub async fn look_again(&self, suggestion: SuggestionId) -> Result<()> {
-        let mut tx = self.store().write().await?;
-        let options = Options::default().key(format!("look:{suggestion}"));
-        let job = AutoApproval { suggestion };
-        self.queue().enqueue(crate::jobs::connection(&mut tx), &job, options).await?;
-        self.commit(tx).await
     }
 }
 

@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 use upshelf_store::{
-    Action, Actor, ApiKeyId, CategoryId, CollectionId, CommentId, ListId, LogId, MemberId, Owner, Page, ResourceId,
-    ResourceState, ResourceStatus, Role, Scope, SuggestionId, SuggestionKind, Time,
+    Action, Actor, ApiKeyId, CategoryId, CollectionId, CommentId, ListId, LogId, MemberId, Owner, Page,
+    ResourceId, ResourceState, ResourceStatus, Role, Scope, SuggestionId, SuggestionKind, Time,
 };
 use utoipa::ToSchema;
 

@@ -75,6 +75,7 @@ impl Catalog {
             Outcome::Missing => Err(Refusal::NotFound("suggestion").into()),
             Outcome::Closed(status) => Err(Refusal::SuggestionClosed(status).into()),
             Outcome::Own => Err(Refusal::OwnSuggestion.into()),
+            Outcome::Banned => Err(Refusal::Banned.into()),
         }
     }
 
@@ -89,6 +90,10 @@ impl Catalog {
 
     /// Gives a suggestion's standing, from the tally.
     pub async fn standing(&self, suggestion: SuggestionId) -> Result<Standing> {
+        if !self.settings().alone {
+            let found = self.store().read().await?.find_standing(suggestion).await?;
+            return Ok(found.ok_or(Refusal::NotFound("suggestion"))?);
+        }
         let load = async |missing: Vec<SuggestionId>| {
             let mut tx = self.store().read().await?;
             let mut found = Vec::with_capacity(missing.len());

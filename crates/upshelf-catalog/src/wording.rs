@@ -59,19 +59,31 @@ mod tests {
 
     #[test]
     fn each_interest_is_told_in_its_own_words() {
-        let suggestion =
-            SuggestionRef { id: uuid::Uuid::nil().into(), kind: SuggestionKind::Add, title: "Loom".to_owned() };
+        let suggestion = SuggestionRef {
+            id: uuid::Uuid::nil().into(),
+            kind: SuggestionKind::Add,
+            title: "Loom".to_owned(),
+        };
         let say = |kind, interest| {
             let (actor, resource) = (Some("grace"), Some("Loom"));
             sentence(&Told { kind, interest, actor, suggestion: Some(&suggestion), resource })
         };
-        assert_eq!(say(NoticeKind::Approved, Interest::Author), "Your suggestion to add “Loom” was approved.");
+        assert_eq!(
+            say(NoticeKind::Approved, Interest::Author),
+            "Your suggestion to add “Loom” was approved."
+        );
         assert_eq!(
             say(NoticeKind::Approved, Interest::Voter),
             "The suggestion to add “Loom”, on which you voted, was approved."
         );
         assert_eq!(say(NoticeKind::Suggested, Interest::Watcher), "grace suggests to add “Loom”.");
-        assert_eq!(say(NoticeKind::Commented, Interest::Author), "grace commented on your suggestion to add “Loom”.");
-        assert_eq!(say(NoticeKind::Reverted, Interest::Watcher), "grace put “Loom” back to an earlier version.");
+        assert_eq!(
+            say(NoticeKind::Commented, Interest::Author),
+            "grace commented on your suggestion to add “Loom”."
+        );
+        assert_eq!(
+            say(NoticeKind::Reverted, Interest::Watcher),
+            "grace put “Loom” back to an earlier version."
+        );
     }
 }

@@ -3,7 +3,7 @@
 //! While one batch commits, the next one gathers; nothing waits when idle. A vote is answered after the commit of its
 //! batch, with the standing right after *it*: within a batch votes count one after the other, in the order they came.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use sqlx::QueryBuilder;
@@ -44,6 +44,8 @@ pub enum Outcome {
     Closed(SuggestionStatus),
     /// The suggestion is the voter's own.
     Own,
+    /// The voter is shut out.
+    Banned,
 }
 
 /// A suggestion whose standing a batch changed.
@@ -142,9 +144,11 @@ impl Ballots {
 
 async fn commit(store: &Store, count: &impl Count, casts: &[Cast]) -> Result<Vec<Outcome>> {
     let mut tx = store.write().await?;
+    // Members before suggestions, as a ban takes them: two that take the same locks in one order never wait in a circle.
+    let banned = tx.hold_voters(casts).await?;
     let mut suggestions = tx.lock_touched(casts).await?;
     let earlier = tx.earlier_votes(casts).await?;
-    let counted = tally(casts, &mut suggestions, earlier);
+    let counted = tally(casts, &banned, &mut suggestions, earlier);
     if counted.changed.is_empty() {
         return Ok(counted.outcomes);
     }
@@ -162,23 +166,25 @@ struct Counted<'a> {
     /// The last vote of each member on each suggestion.
     votes: BTreeMap<(SuggestionId, MemberId), &'a Cast>,
     /// The suggestions whose standing changed, in id order.
-    changed: std::collections::BTreeSet<SuggestionId>,
+    changed: BTreeSet<SuggestionId>,
 }
 
 /// Counts the votes one after the other, as if each had been alone.
 fn tally<'a>(
     casts: &'a [Cast],
+    banned: &HashSet<MemberId>,
     suggestions: &mut BTreeMap<SuggestionId, Touched>,
     mut sides: HashMap<(SuggestionId, MemberId), i64>,
 ) -> Counted<'a> {
     let mut counted = Counted {
         outcomes: Vec::with_capacity(casts.len()),
         votes: BTreeMap::new(),
-        changed: std::collections::BTreeSet::new(),
+        changed: BTreeSet::new(),
     };
     for cast in casts {
         counted.outcomes.push(match suggestions.get_mut(&cast.suggestion) {
             None => Outcome::Missing,
+            Some(_) if banned.contains(&cast.member) => Outcome::Banned,
             Some(suggestion) if !suggestion.status.is_votable() => Outcome::Closed(suggestion.status),
             Some(suggestion) if suggestion.author_id == cast.member => Outcome::Own,
             Some(suggestion) => {
@@ -201,10 +207,29 @@ fn tally<'a>(
 }
 
 impl Tx {
+    /// Holds the voters, so that none is shut out before this batch is committed; gives those who are already.
+    async fn hold_voters(&mut self, casts: &[Cast]) -> Result<HashSet<MemberId>> {
+        let ids: BTreeSet<MemberId> = casts.iter().map(|cast| cast.member).collect();
+        let share = match self {
+            Tx::Sqlite(_) => "",
+            Tx::Postgres(_) => " FOR SHARE",
+        };
+        let rows: Vec<(MemberId, Option<Time>)> = on!(self, db => {
+            let mut sql = QueryBuilder::new("SELECT id, banned_at FROM members WHERE id IN (");
+            let mut list = sql.separated(", ");
+            for id in &ids {
+                list.push_bind(id);
+            }
+            sql.push(") ORDER BY id").push(share);
+            sql.build_query_as().fetch_all(db).await
+        })
+        .during("hold voters")?;
+        Ok(rows.into_iter().filter(|(_, banned_at)| banned_at.is_some()).map(|(id, _)| id).collect())
+    }
+
     /// Reads the suggestions voted on and holds them, in id order, so that two batches never wait for each other.
     async fn lock_touched(&mut self, casts: &[Cast]) -> Result<BTreeMap<SuggestionId, Touched>> {
-        let ids: std::collections::BTreeSet<SuggestionId> =
-            casts.iter().map(|cast| cast.suggestion).collect();
+        let ids: BTreeSet<SuggestionId> = casts.iter().map(|cast| cast.suggestion).collect();
         let lock = self.for_update();
         let rows: Vec<Touched> = on!(self, db => {
             let mut sql = QueryBuilder::new(
@@ -224,8 +249,7 @@ impl Tx {
 
     /// Reads what the voters of a batch voted before; a voided vote counts as none.
     async fn earlier_votes(&mut self, casts: &[Cast]) -> Result<HashMap<(SuggestionId, MemberId), i64>> {
-        let pairs: std::collections::BTreeSet<_> =
-            casts.iter().map(|cast| (cast.suggestion, cast.member)).collect();
+        let pairs: BTreeSet<_> = casts.iter().map(|cast| (cast.suggestion, cast.member)).collect();
         let rows: Vec<(SuggestionId, MemberId, i64)> = on!(self, db => {
             let mut sql = QueryBuilder::new(
                 "SELECT suggestion_id, member_id, value FROM votes

@@ -80,11 +80,15 @@ impl Tx {
         on!(self, db => sqlx::query_as(SQL).bind(id).fetch_optional(db).await).during("find a comment")
     }
 
-    /// Lists the members who commented on a suggestion, each once.
-    pub async fn list_commenters(&mut self, suggestion: SuggestionId) -> Result<Vec<MemberId>> {
-        const SQL: &str =
-            "SELECT DISTINCT member_id FROM comments WHERE suggestion_id = $1 ORDER BY member_id";
-        on!(self, db => sqlx::query_scalar(SQL).bind(suggestion).fetch_all(db).await)
+    /// Lists the members who commented on a suggestion before a comment, each once.
+    pub async fn list_commenters(
+        &mut self,
+        suggestion: SuggestionId,
+        before: CommentId,
+    ) -> Result<Vec<MemberId>> {
+        const SQL: &str = "SELECT DISTINCT member_id FROM comments WHERE suggestion_id = $1 AND id < $2
+            ORDER BY member_id";
+        on!(self, db => sqlx::query_scalar(SQL).bind(suggestion).bind(before).fetch_all(db).await)
             .during("list commenters")
     }
 }

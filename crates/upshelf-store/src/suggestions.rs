@@ -329,6 +329,28 @@ impl Tx {
         Ok(page.map(|row| row.suggestion))
     }
 
+    /// Lists at most `limit` suggestions that a rule may be about: those `approving` whose time has come, and open ones
+    /// with a score of `least` or more, the highest first.
+    pub async fn list_ripe_suggestions(
+        &mut self,
+        least: i64,
+        now: Time,
+        limit: u32,
+    ) -> Result<Vec<Suggestion>> {
+        on!(self, db => {
+            let mut sql = QueryBuilder::new("SELECT ");
+            sql.push(COLUMNS)
+                .push(" FROM suggestions WHERE (status = 'approving' AND approving_until <= ")
+                .push_bind(now)
+                .push(") OR (status = 'open' AND score >= ")
+                .push_bind(least)
+                .push(") ORDER BY score DESC, id LIMIT ")
+                .push_bind(i64::from(limit));
+            sql.build_query_as().fetch_all(db).await
+        })
+        .during("list ripe suggestions")
+    }
+
     /// Counts the votable suggestions about each of these resources; those without any are left out.
     pub async fn count_open_suggestions_of(
         &mut self,

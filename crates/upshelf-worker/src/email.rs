@@ -76,7 +76,11 @@ impl Postman {
 }
 
 /// Hands a mail over. One that is noted as sent is not sent again; without a server it stays in the outbox.
-pub(crate) async fn send(catalog: Catalog, postman: Arc<Postman>, job: SendMail) -> Result<Outcome, BoxError> {
+pub(crate) async fn send(
+    catalog: Catalog,
+    postman: Arc<Postman>,
+    job: SendMail,
+) -> Result<Outcome, BoxError> {
     let Some(mail) = catalog.find_mail(job.mail).await? else { return Ok(Outcome::Done) };
     if mail.sent_at.is_none() && postman.delivers() {
         postman.send(&mail).await?;
@@ -112,12 +116,15 @@ mod tests {
     }
 
     fn postman() -> Postman {
-        Postman::new(&Mail { smtp_url: None, from: "Shelf <shelf@example.org>".into() }).expect("it is in order")
+        Postman::new(&Mail { smtp_url: None, from: "Shelf <shelf@example.org>".into() })
+            .expect("it is in order")
     }
 
     #[test]
     fn a_subject_cannot_add_headers() {
-        let mail = postman().compose(&letter("ada@example.org", "Hello\r\nBcc: eve@example.org")).expect("it is one");
+        let mail = postman()
+            .compose(&letter("ada@example.org", "Hello\r\nBcc: eve@example.org"))
+            .expect("it is one");
         let text = String::from_utf8(mail.formatted()).expect("mails are ASCII");
         assert!(!text.lines().any(|line| line.starts_with("Bcc:")), "{text}");
     }
@@ -131,6 +138,9 @@ mod tests {
     fn the_same_mail_has_the_same_message_id() {
         let id = |mail: Message| mail.headers().get_raw("Message-ID").map(str::to_owned);
         let (one, again) = (letter("ada@example.org", "Hello"), letter("ada@example.org", "Hello"));
-        assert_eq!(id(postman().compose(&one).expect("a mail")), id(postman().compose(&again).expect("a mail")));
+        assert_eq!(
+            id(postman().compose(&one).expect("a mail")),
+            id(postman().compose(&again).expect("a mail"))
+        );
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! | queue | jobs | started by |
 //! | --- | --- | --- |
-//! | `auto-approval` | a look at a ripe suggestion | votes, in their commit |
+//! | `auto-approval` | a look at a ripe suggestion; a sweep for forgotten ones | votes, in their commit; every 5 minutes |
 //! | `notifications` | notices of the log's entries and of comments | decisions and comments, in their commit |
 //! | `analytics` | adding up counts; popularity | every few seconds; every 15 minutes |
 //! | `email` | handing a mail over; daily mails | notices, in their commit; once a day |
@@ -25,7 +25,8 @@ use anyhow::{Context as _, Result};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use upshelf_catalog::{
-    AutoApproval, Catalog, CleanUp, CountUse, Notify, NotifyComment, RecountPopularity, SendMail, WriteDigests,
+    AutoApproval, Catalog, CleanUp, CountUse, Notify, NotifyComment, RecountPopularity, SendMail,
+    SweepApprovals, WriteDigests,
 };
 use upshelf_queue::{Handlers, Running};
 use upshelf_session::Sessions;
@@ -91,8 +92,12 @@ async fn flush(catalog: &Catalog) {
 /// When the mail settings cannot be used, or the database does not answer.
 pub async fn start(catalog: Catalog, sessions: Arc<Sessions<Store>>, mail: Mail) -> Result<Workers> {
     let postman = Arc::new(email::Postman::new(&mail)?);
+    if postman.delivers() {
+        catalog.send_waiting_mails().await.context("could not look into the outbox")?;
+    }
     let queue = catalog.queue().clone();
-    let running = queue.work(handlers(&catalog, &sessions, &postman)).await.context("could not begin to work")?;
+    let running =
+        queue.work(handlers(&catalog, &sessions, &postman)).await.context("could not begin to work")?;
     Ok(Workers { running, flusher: Flusher::start(catalog) })
 }
 
@@ -122,6 +127,7 @@ fn handlers(catalog: &Catalog, sessions: &Arc<Sessions<Store>>, postman: &Arc<em
     let (sessions, postman) = (sessions.clone(), postman.clone());
     Handlers::default()
         .on(with!(catalog, |job: AutoApproval, context| auto_approval::run(catalog, job)))
+        .on(with!(catalog, |_job: SweepApprovals, context| auto_approval::sweep(catalog, context)))
         .on(with!(catalog, |job: Notify, context| notifications::entry(catalog, job)))
         .on(with!(catalog, |job: NotifyComment, context| notifications::comment(catalog, job)))
         .on(with!(catalog, |job: CountUse, context| analytics::count(catalog, job)))
@@ -129,6 +135,7 @@ fn handlers(catalog: &Catalog, sessions: &Arc<Sessions<Store>>, postman: &Arc<em
         .on(with!(catalog, |job: SendMail, context| email::send(catalog, postman.clone(), job)))
         .on(with!(catalog, |_job: WriteDigests, context| email::digests(catalog, context)))
         .on(with!(catalog, |_job: CleanUp, context| cleanup::run(catalog, sessions.clone(), context)))
+        .periodic(&SweepApprovals::default(), 5 * MINUTE, true)
         .periodic(&RecountPopularity::default(), 15 * MINUTE, true)
         .periodic(&CleanUp::default(), 60 * MINUTE, true)
         .periodic(&WriteDigests::default(), 24 * 60 * MINUTE, true)

@@ -76,7 +76,7 @@ pub(crate) struct Config {
     #[arg(long, env = setting!("PUBLIC_URL"), value_name = "URL", value_parser = public_url, global = true,
         help_heading = "Site")]
     pub(crate) public_url: Option<Url>,
-    /// The folder for the database, the outbox and nothing else
+    /// The folder for the SQLite database
     #[arg(long, env = setting!("DATA_DIR"), value_name = "FOLDER", default_value = "./upshelf-data", global = true,
         help_heading = "Site")]
     pub(crate) data_dir: PathBuf,
@@ -290,7 +290,8 @@ impl Config {
     }
 
     pub(crate) fn sessions(&self) -> upshelf_session::Settings {
-        let signed = |time: Duration| jiff::SignedDuration::try_from(time).unwrap_or(jiff::SignedDuration::MAX);
+        let signed =
+            |time: Duration| jiff::SignedDuration::try_from(time).unwrap_or(jiff::SignedDuration::MAX);
         let profile = match self.session_profile {
             SessionProfile::Standard => upshelf_session::Settings::default(),
             SessionProfile::Hardened => upshelf_session::Settings::hardened(),

@@ -28,7 +28,10 @@ pub(crate) async fn run(config: &Config) -> Result<()> {
     site.close().await;
     drop(progress);
     let (resources, suggestions) = filled?;
-    eprintln!("{resources} resources, {} members, {suggestions} suggestions; now run: upshelf", MEMBERS.len());
+    eprintln!(
+        "{resources} resources, {} members, {suggestions} suggestions; now run: upshelf",
+        MEMBERS.len()
+    );
     Ok(())
 }
 
@@ -37,7 +40,8 @@ async fn fill(catalog: &Catalog) -> Result<(usize, usize)> {
         bail!("the library is not empty; the demo fills only an empty one");
     }
     let request = ImportRequest { format: Some(Format::Markdown), ..ImportRequest::default() };
-    let report = catalog.import(LIST.as_bytes().to_vec(), &request).await.context("could not import the sample")?;
+    let report =
+        catalog.import(LIST.as_bytes().to_vec(), &request).await.context("could not import the sample")?;
     let mut members = Vec::with_capacity(MEMBERS.len());
     for (name, role) in MEMBERS {
         // Nobody signs in as a sample member: the password is made up and forgotten.
@@ -106,7 +110,9 @@ async fn suggest(catalog: &Catalog, members: &[Member]) -> Result<usize> {
             SuggestionKind::Edit,
             Some(resource("The Rust book")?),
             Changes {
-                description: text("The language from the first program to threads, with exercises in the browser."),
+                description: text(
+                    "The language from the first program to threads, with exercises in the browser.",
+                ),
                 ..Changes::default()
             },
             "It has quizzes now.",

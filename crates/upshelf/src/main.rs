@@ -3,6 +3,7 @@
 mod commands;
 mod config;
 mod demo;
+mod lock;
 mod log;
 mod progress;
 mod site;

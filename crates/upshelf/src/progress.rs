@@ -9,7 +9,8 @@ impl Progress {
     /// Begins with what is being done.
     pub(crate) fn of(what: &str) -> Progress {
         let bar = ProgressBar::new_spinner().with_message(what.to_owned());
-        let style = ProgressStyle::with_template("{spinner} {msg} ({elapsed})").expect("the template is in order");
+        let style =
+            ProgressStyle::with_template("{spinner} {msg} ({elapsed})").expect("the template is in order");
         bar.set_style(style);
         bar.enable_steady_tick(Duration::from_millis(120));
         Progress(bar)

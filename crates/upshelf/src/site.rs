@@ -15,7 +15,7 @@ use upshelf_store::{Clock, Pools, Role as MemberRole, Store};
 use upshelf_tally::Tally;
 use upshelf_throttle::Throttle;
 
-use crate::config::Config;
+use crate::config::{Config, Role};
 
 /// How long closing may take.
 const CLOSING: Duration = Duration::from_secs(30);
@@ -62,6 +62,7 @@ impl Site {
         };
         let settings = upshelf_catalog::Settings {
             rules: config.rules(),
+            alone: alone && config.role == Role::All,
             votes_per_commit: config.votes_per_commit,
             set_up_code: set_up_code.clone(),
             public_url: config.public_url.as_ref().map(|url| url.as_str().trim_end_matches('/').to_owned()),

@@ -26,7 +26,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
         "upshelf-web",
         &["upshelf-catalog", "upshelf-lists", "upshelf-session", "upshelf-store", "upshelf-throttle"],
     ),
-    ("upshelf-worker", &["upshelf-catalog", "upshelf-lists", "upshelf-queue", "upshelf-store"]),
+    ("upshelf-worker", &["upshelf-catalog", "upshelf-queue", "upshelf-session", "upshelf-store"]),
     // The program wires everything, but for what only tests need.
     (
         "upshelf",

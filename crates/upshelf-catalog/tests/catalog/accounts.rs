@@ -1,7 +1,7 @@
 use anyhow::Result;
 use std::time::Duration;
 
-use upshelf_catalog::{Error, NewAccount, PasswordSettings, Refusal, Settings};
+use upshelf_catalog::{NewAccount, PasswordSettings, Refusal, Settings};
 use upshelf_store::{Role, Unique};
 use upshelf_testkit::contract;
 
@@ -127,21 +127,6 @@ contract! {
         assert!(one.is_ok() != other.is_ok(), "exactly one was made with the current password");
         let new = if one.is_ok() { "quartz-violin-7" } else { "marble-kettle-8" };
         assert!(site.catalog.login("ada", new).await?.is_some());
-        Ok(())
-    }
-
-    async fn a_crowd_at_the_door_is_turned_away_and_not_kept_in_memory(site: &Site) -> Result<()> {
-        let narrow = PasswordSettings { at_once: 1, waiting: 2, ..Site::settings().passwords };
-        let catalog = site.reopened(Settings { passwords: narrow, ..Site::settings() });
-        let mut logins = tokio::task::JoinSet::new();
-        for _ in 0..20 {
-            let catalog = catalog.clone();
-            logins.spawn(async move { catalog.login("nobody", PASSWORD).await });
-        }
-        let answers = logins.join_all().await;
-        assert!(answers.iter().any(|answer| matches!(answer, Err(Error::Busy))));
-        assert!(answers.iter().any(|answer| matches!(answer, Ok(None))));
-        assert!(catalog.login("nobody", PASSWORD).await?.is_none(), "the crowd has gone");
         Ok(())
     }
 

@@ -6,13 +6,11 @@ use std::time::Duration;
 use upshelf_bus::Bus;
 use upshelf_cache::Cache;
 use upshelf_catalog::{
-    Catalog, ImportRequest, NewAccount, NewSuggestion, PasswordSettings, Refusal, Services, Settings, SuggestionView,
-    cascade,
+    Catalog, ImportRequest, NewAccount, NewSuggestion, PasswordSettings, Refusal, Services, Settings,
+    SuggestionView, cascade,
 };
 use upshelf_queue::{Broker, Pools, Queue, State};
-use upshelf_store::{
-    Changes, Clock, Member, MemberId, ResourceId, Role, Store, SuggestionKind,
-};
+use upshelf_store::{Changes, Clock, Member, MemberId, ResourceId, Role, Store, SuggestionKind};
 use upshelf_tally::Tally;
 use upshelf_testkit::{HandClock, Postgres, temp_dir};
 
@@ -67,7 +65,8 @@ impl Site {
             }
             upshelf_store::Pools::Postgres(pool) => Pools::Postgres(pool.clone()),
         };
-        let queue = Queue::local(pools, upshelf_queue::Settings::default()).expect("the defaults are in range");
+        let queue =
+            Queue::local(pools, upshelf_queue::Settings::default()).expect("the defaults are in range");
         queue.migrate().await.expect("the queue's tables can be made");
         let hand = HandClock::default();
         let clock = Clock::from_fn({
@@ -120,7 +119,7 @@ impl Site {
     /// Puts three resources onto the shelf: Jacquard, Spinning Jenny and Merino.
     pub(crate) async fn shelve(&self) -> Vec<ResourceId> {
         let request = ImportRequest { file_name: "README.md".to_owned(), ..ImportRequest::default() };
-        self.catalog.import(LIST.as_bytes().to_vec(), request).await.expect("the list is good");
+        self.catalog.import(LIST.as_bytes().to_vec(), &request).await.expect("the list is good");
         let sort = upshelf_store::ResourceSort::Name;
         let page = upshelf_store::PageRequest::first(10);
         let found = self.catalog.resources(&Default::default(), sort, &page).await.expect("a list");
@@ -145,11 +144,14 @@ impl Site {
 
     /// The payloads of the jobs of a queue that are due, oldest first.
     pub(crate) async fn due(&self, queue: &str) -> Vec<(String, serde_json::Value)> {
-        let page = self.catalog.queue().jobs(queue, State::Waiting, None, 1_000).await.expect("a list of jobs");
+        let page =
+            self.catalog.queue().jobs(queue, State::Waiting, None, 1_000).await.expect("a list of jobs");
         let mut jobs: Vec<_> = page
             .jobs
             .into_iter()
-            .map(|job| (job.id, job.name, serde_json::from_str(job.payload.get()).expect("payloads are JSON")))
+            .map(|job| {
+                (job.id, job.name, serde_json::from_str(job.payload.get()).expect("payloads are JSON"))
+            })
             .collect();
         jobs.sort_by_key(|(id, ..)| *id);
         jobs.into_iter().map(|(_, name, payload)| (name, payload)).collect()
@@ -161,7 +163,8 @@ impl Site {
         for (name, payload) in self.due("notifications").await {
             new += match name.as_str() {
                 "notify" => {
-                    let job: upshelf_catalog::Notify = serde_json::from_value(payload).expect("its own payload");
+                    let job: upshelf_catalog::Notify =
+                        serde_json::from_value(payload).expect("its own payload");
                     self.catalog.deliver(job.log).await
                 }
                 "notify-comment" => {

@@ -34,7 +34,7 @@ fn counts(report: &ImportReport) -> [usize; 5] {
     [report.added, report.placed, report.unchanged, report.changed, report.removed]
 }
 
-const BASE: &str = "# Things\n\n## One\n\n- [A](https://a.example) - Is A.\n- [B](https://b.example) - Is B.\n- [D](https://d.example) - Is D.\n\n## Two\n\n- [A](https://a.example) - Is A.\n- [X](https://x.example) - Is X.\n";
+const BASE: &str = "# Things\n\n## One\n\n- [A](https://a.example) - Is A.\n- [B](https://b.example) - Is B.\n- [D](https://d.example) - Is D.\n- [E](https://e.example) - Is E.\n\n## Two\n\n- [A](https://a.example) - Is A.\n- [X](https://x.example) - Is X.\n";
 
 contract! {
     parts { sqlite => Site::sqlite().await, postgres => Site::postgres().await }
@@ -60,17 +60,17 @@ contract! {
     }
 
     async fn a_newer_file_brings_only_its_differences(site: &Site) -> Result<()> {
-        assert_eq!(counts(&import(site, "things", BASE).await?), [4, 1, 0, 0, 0]);
+        assert_eq!(counts(&import(site, "things", BASE).await?), [5, 1, 0, 0, 0]);
         let newer = BASE
             .replace("- [B](https://b.example) - Is B.\n", "- [B](https://b.example) - Is a better B.\n- [C](https://c.example) - Is C.\n")
             .replace("- [X](https://x.example) - Is X.\n", "- [C](https://c.example) - Is C.\n");
         let report = import(site, "things", newer.as_str()).await?;
-        assert_eq!(counts(&report), [1, 1, 3, 1, 1]);
-        assert_eq!(titles(site).await, ["A", "B", "C", "D"]);
+        assert_eq!(counts(&report), [1, 1, 4, 1, 1]);
+        assert_eq!(titles(site).await, ["A", "B", "C", "D", "E"]);
         assert_eq!(markdown(site, "things").await, newer);
         // And back again: X is revived, C leaves.
-        assert_eq!(counts(&import(site, "things", BASE).await?), [1, 0, 3, 1, 2]);
-        assert_eq!(titles(site).await, ["A", "B", "D", "X"]);
+        assert_eq!(counts(&import(site, "things", BASE).await?), [1, 0, 4, 1, 2]);
+        assert_eq!(titles(site).await, ["A", "B", "D", "E", "X"]);
         Ok(())
     }
 
@@ -79,7 +79,7 @@ contract! {
         let (curator, author) = (site.officer("maren", Role::Curator).await, site.member("ada").await);
         let page = PageRequest::first(100);
         let all = site.catalog.resources(&ResourceFilter::default(), ResourceSort::Name, &page).await?.items;
-        let [a, b, d, x] = all.as_slice() else { panic!("four resources") };
+        let [a, b, d, _, x] = all.as_slice() else { panic!("five resources") };
         let one = b.categories[0].id;
         let change = async |kind, resource_id, changes| {
             let new = upshelf_catalog::NewSuggestion {
@@ -92,7 +92,7 @@ contract! {
             let made = site.catalog.propose(&author, new).await.expect("it is good");
             site.catalog.approve(&curator, made.id, None).await.expect("it can be applied");
         };
-        let described = Changes { description: Some("Is our D".into()), ..Changes::default() };
+        let described = Changes { description: Some("Is our D.".into()), ..Changes::default() };
         change(SuggestionKind::Edit, Some(d.id), described).await;
         change(SuggestionKind::Remove, Some(x.id), Changes::default()).await;
         let addition = Changes {
@@ -116,8 +116,8 @@ contract! {
         assert_eq!(report.changed, 1, "{:?}", report.warnings);
         assert!(report.warnings.iter().any(|warning| warning.what.contains("members changed this entry")));
         assert_eq!(site.catalog.resource(a.id).await?.description, "Is a newer A.");
-        assert_eq!(site.catalog.resource(d.id).await?.description, "Is our D");
-        assert_eq!(titles(site).await, ["A", "B", "C", "D"]);
+        assert_eq!(site.catalog.resource(d.id).await?.description, "Is our D.");
+        assert_eq!(titles(site).await, ["A", "B", "C", "D", "E"]);
         let merged = ours.replace("- [A](https://a.example) - Is A.", "- [A](https://a.example) - Is a newer A.");
         assert_eq!(markdown(site, "things").await, merged);
         Ok(())
@@ -126,7 +126,7 @@ contract! {
     async fn a_dry_run_reports_and_changes_nothing(site: &Site) -> Result<()> {
         let request = ImportRequest { dry_run: true, ..ImportRequest::default() };
         let report = site.catalog.import(BASE.as_bytes().to_vec(), &request).await?;
-        assert_eq!((counts(&report), report.list.as_str(), report.entries.len()), ([4, 1, 0, 0, 0], "things", 5));
+        assert_eq!((counts(&report), report.list.as_str(), report.entries.len()), ([5, 1, 0, 0, 0], "things", 6));
         assert!(site.catalog.lists().await?.is_empty() && titles(site).await.is_empty());
         Ok(())
     }
@@ -138,7 +138,7 @@ contract! {
         assert_eq!(site.catalog.import(renamed.into_bytes(), &bare).await?.list, "things");
         let other = "# Other\n\n## One\n\n- [O](https://o.example) - Is O.\n";
         assert_eq!(site.catalog.import(other.as_bytes().to_vec(), &bare).await?.list, "other");
-        assert_eq!(titles(site).await.len(), 5);
+        assert_eq!(titles(site).await.len(), 6);
         // Two lists now: the export has to know which.
         let refused = site.catalog.export(Format::Markdown, None).await;
         assert!(matches!(refused, Err(Error::Refused(Refusal::Invalid(faults))) if faults[0].field == "list"));

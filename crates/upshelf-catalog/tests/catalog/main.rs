@@ -2,9 +2,11 @@
 
 mod accounts;
 mod api_keys;
+mod approval;
 mod collections;
 mod fixture;
 mod library;
+mod lists;
 mod moderation;
 mod notices;
 mod upkeep;

@@ -49,7 +49,7 @@ contract! {
         site.catalog.ban(&curator, eve.id, "spam").await?;
         let standing = site.catalog.standing(suggestion.id).await?;
         assert_eq!((standing.up, standing.score, standing.version), (0, 0, 2));
-        let Some(upshelf_bus::Event::Message { payload, .. }) = votes.next().await else { panic!("it is told") };
+        let Some(upshelf_bus::Event::Message { payload, .. }) = votes.recv().await else { panic!("it is told") };
         assert_eq!(serde_json::from_slice::<serde_json::Value>(&payload)?["up"], 0);
         let eve = site.again(eve.id).await;
         assert_eq!(refusal(site.catalog.vote(&eve, suggestion.id, Some(Side::Up), None).await), Refusal::Banned);

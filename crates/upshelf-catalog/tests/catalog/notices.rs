@@ -11,10 +11,7 @@ use crate::fixture::{Site, refusal};
 /// What a member's inbox says, newest first.
 async fn inbox(catalog: &Catalog, member: &Member) -> Vec<(NoticeKind, Interest, String)> {
     let page = catalog.notices(member, false, &PageRequest::first(100)).await.expect("an inbox opens");
-    page.items
-        .into_iter()
-        .map(|notice| (notice.kind, notice.payload.interest, notice.payload.text))
-        .collect()
+    page.items.into_iter().map(|notice| (notice.kind, notice.payload.interest, notice.payload.text)).collect()
 }
 
 fn wish(kind: NoticeKind, inbox: bool, email: EmailWish) -> NoticePreference {
@@ -49,7 +46,7 @@ contract! {
         let acted: Vec<_> = inbox(catalog, &curator).await.into_iter().map(|(kind, ..)| kind).collect();
         assert_eq!(acted, [NoticeKind::Suggested]);
 
-        let Some(Event::Message { payload, .. }) = live.next().await else { panic!("it is published") };
+        let Some(Event::Message { payload, .. }) = live.recv().await else { panic!("it is published") };
         let told: serde_json::Value = serde_json::from_slice(&payload)?;
         assert_eq!((told["seq"].as_i64(), told["unread"].as_i64()), (Some(1), Some(1)));
         assert_eq!(told["notice"]["kind"], "approved");

@@ -73,6 +73,29 @@ contract! {
         Ok(())
     }
 
+    async fn what_a_rule_may_be_about_is_listed_best_first(f: &Fixture) -> Result<()> {
+        let ada = f.member("ada").await;
+        let (low, high, due) = (f.suggestion(ada).await, f.suggestion(ada).await, f.suggestion(ada).await);
+        let (later, closed) = (f.suggestion(ada).await, f.suggestion(ada).await);
+        f.sabotage("UPDATE suggestions SET up = 5, score = 5").await;
+        let mut tx = f.write().await;
+        tx.recount(low).await?;
+        let approving = |until| Decision {
+            status: SuggestionStatus::Approving,
+            approving_until: Some(until),
+            decided_at: None,
+            reason: None,
+            ..rejected(f)
+        };
+        tx.decide(due, &approving(f.now())).await?;
+        tx.decide(later, &approving(f.now().after(std::time::Duration::from_secs(1)))).await?;
+        tx.decide(closed, &rejected(f)).await?;
+        let ripe = tx.list_ripe_suggestions(1, f.now(), 10).await?;
+        assert_eq!(ripe.iter().map(|one| one.id).collect::<Vec<_>>(), [high, due]);
+        assert_eq!(tx.list_ripe_suggestions(0, f.now(), 1).await?.len(), 1);
+        Ok(())
+    }
+
     async fn only_open_additions_count_as_duplicates(f: &Fixture) -> Result<()> {
         let ada = f.member("ada").await;
         f.suggestion(ada).await;

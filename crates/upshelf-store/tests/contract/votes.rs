@@ -190,6 +190,17 @@ contract! {
         Ok(())
     }
 
+    async fn a_member_who_is_shut_out_casts_no_vote(f: &Fixture) -> Result<()> {
+        let (ada, bob) = (f.member("ada").await, f.member("bob").await);
+        let about = f.suggestion(ada).await;
+        let mut tx = f.write().await;
+        tx.change_ban(bob, Some(f.now())).await?;
+        tx.commit().await?;
+        assert_eq!(booth(f).cast(f, about, bob, Some(Side::Up)).await, Outcome::Banned);
+        assert_eq!(f.read().await.find_standing(about).await?, Some(Standing::default()));
+        Ok(())
+    }
+
     async fn votes_from_one_network_are_told_from_those_of_several(f: &Fixture) -> Result<()> {
         let (ada, bob, eve) = (f.member("ada").await, f.member("bob").await, f.member("eve").await);
         let dan = f.member("dan").await;

@@ -31,7 +31,10 @@ pub(super) async fn run(repair: bool, json: bool, config: &Config) -> Result<()>
         super::print(&text);
     }
     if found.iter().any(|finding| finding.count > 0 && !finding.repaired) {
-        bail!("the library needs repair{}", if repair { "; some of it cannot be done here" } else { ": upshelf doctor --repair" });
+        bail!(
+            "the library needs repair{}",
+            if repair { "; some of it cannot be done here" } else { ": upshelf doctor --repair" }
+        );
     }
     Ok(())
 }

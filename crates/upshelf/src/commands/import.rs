@@ -40,7 +40,11 @@ pub(super) async fn run(import: Import, config: &Config) -> Result<()> {
     };
     let request = ImportRequest {
         format: import.format,
-        file_name: import.file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default(),
+        file_name: import
+            .file
+            .file_name()
+            .map(|name| name.to_string_lossy().into_owned())
+            .unwrap_or_default(),
         list: import.list,
         by: None,
         dry_run: import.dry_run,
@@ -56,7 +60,8 @@ pub(super) async fn run(import: Import, config: &Config) -> Result<()> {
         report?
     };
     drop(progress);
-    let text = if import.json { serde_json::to_string(&report)? + "\n" } else { summary(&report, import.dry_run) };
+    let text =
+        if import.json { serde_json::to_string(&report)? + "\n" } else { summary(&report, import.dry_run) };
     super::print(&text);
     Ok(())
 }

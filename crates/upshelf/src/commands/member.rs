@@ -12,8 +12,10 @@ use crate::site::Site;
 #[derive(Debug, Subcommand)]
 pub(crate) enum Member {
     /// Make an account
-    #[command(after_help = "Example: echo \"$PASSWORD\" | upshelf member create --role admin --username ada \
-        --email ada@example.org --password-stdin")]
+    #[command(
+        after_help = "Example: echo \"$PASSWORD\" | upshelf member create --role admin --username ada \
+        --email ada@example.org --password-stdin"
+    )]
     Create {
         /// What the member may do: member, curator or admin
         #[arg(long, default_value = "member", value_parser = role)]

@@ -8,28 +8,42 @@ use upshelf_web::{Metrics, Parts, Web, metrics_router, router};
 use upshelf_worker::{Flusher, Workers};
 
 use crate::config::{Config, Role};
+use crate::lock::Lock;
 use crate::site::Site;
 
-/// How long closing may take, jobs and requests alike.
-const CLOSING: Duration = Duration::from_secs(30);
+/// How long requests under way may take to end when the program closes.
+const REQUESTS: Duration = Duration::from_secs(10);
+
+/// How long jobs may take to end after that; what has not ended is handed back.
+const JOBS: Duration = Duration::from_secs(15);
+
+/// How long all of that may take; then the program ends as it is.
+const CLOSING: Duration = Duration::from_secs(19);
 
 pub(super) async fn run(config: &Config) -> Result<()> {
     let mut signals = Signals::new()?;
     let listener = match config.role {
         Role::Worker => None,
         Role::All | Role::Web => Some(
-            TcpListener::bind(config.addr).await.with_context(|| format!("could not listen on {}", config.addr))?,
+            TcpListener::bind(config.addr)
+                .await
+                .with_context(|| format!("could not listen on {}", config.addr))?,
         ),
     };
     let metrics = match config.metrics_addr {
         Some(addr) => {
-            let listener =
-                TcpListener::bind(addr).await.with_context(|| format!("could not listen on {addr} for metrics"))?;
+            let listener = TcpListener::bind(addr)
+                .await
+                .with_context(|| format!("could not listen on {addr} for metrics"))?;
             Some((listener, Metrics::install().context("could not install the metrics")?))
         }
         None => None,
     };
     let site = Site::open(config).await?;
+    let _lock = match (config.role, config.database_file()) {
+        (Role::All | Role::Worker, Some(database)) => Some(Lock::take(&database)?),
+        _ => None,
+    };
     let jobs = Jobs::start(config, &site).await?;
     let web = Web::new(
         Parts {
@@ -78,6 +92,7 @@ pub(super) async fn run(config: &Config) -> Result<()> {
     tokio::select! {
         ended = ended => ended,
         () = signals.next() => at_once(),
+        () = tokio::time::sleep(CLOSING) => at_once(),
     }
 }
 
@@ -92,15 +107,14 @@ impl Jobs {
         if config.role == Role::Web {
             return Ok(Jobs::HandedOver(Flusher::start(site.catalog.clone())));
         }
-        let mail =
-            upshelf_worker::Mail { smtp_url: config.smtp_url.clone(), from: config.mail_from.clone() };
+        let mail = upshelf_worker::Mail { smtp_url: config.smtp_url.clone(), from: config.mail_from.clone() };
         let workers = upshelf_worker::start(site.catalog.clone(), site.sessions.clone(), mail).await;
         Ok(Jobs::Worked(workers.context("could not start the workers")?))
     }
 
     async fn close(self) -> Result<()> {
         match self {
-            Jobs::Worked(workers) => workers.close(CLOSING).await.context("could not close the queues"),
+            Jobs::Worked(workers) => workers.close(JOBS).await.context("could not close the queues"),
             Jobs::HandedOver(flusher) => {
                 flusher.close().await;
                 Ok(())
@@ -120,6 +134,10 @@ async fn closing(
     tokio::select! {
         ended = end => ended,
         () = signals.next() => at_once(),
+        () = tokio::time::sleep(REQUESTS) => {
+            tracing::warn!("some requests did not end in time");
+            Ok(())
+        }
     }
 }
 
@@ -155,7 +173,6 @@ fn banner(config: &Config, site: &Site) {
         None => "PostgreSQL".to_owned(),
     };
     eprintln!("Upshelf {} - a library that a community curates by voting", env!("CARGO_PKG_VERSION"));
-    eprintln!("  data folder  {}", config.data_dir.display());
     eprintln!("  database     {database}");
     if let Some(code) = &site.set_up_code {
         eprintln!("  set-up code  {code}");

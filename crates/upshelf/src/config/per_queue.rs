@@ -21,17 +21,22 @@ impl<T: FromStr<Err: Display> + Clone> FromStr for PerQueue<T> {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let parse = |value: &str| value.trim().parse::<T>().map_err(|error| format!("{:?}: {error}", value.trim()));
+        let parse =
+            |value: &str| value.trim().parse::<T>().map_err(|error| format!("{:?}: {error}", value.trim()));
         let mut parts = text.split(',').map(str::trim);
-        let all = parts.next().filter(|first| !first.contains('=')).ok_or("it begins with the value for all queues")?;
+        let all = parts
+            .next()
+            .filter(|first| !first.contains('='))
+            .ok_or("it begins with the value for all queues")?;
         let all = parse(all)?;
         let some = parts
             .map(|part| {
                 let (name, value) = part.split_once('=').ok_or(format!("{part:?} is not QUEUE=VALUE"))?;
-                let name = QUEUES
-                    .into_iter()
-                    .find(|queue| *queue == name.trim())
-                    .ok_or(format!("there is no queue {:?}; the queues are {}", name.trim(), QUEUES.join(", ")))?;
+                let name = QUEUES.into_iter().find(|queue| *queue == name.trim()).ok_or(format!(
+                    "there is no queue {:?}; the queues are {}",
+                    name.trim(),
+                    QUEUES.join(", ")
+                ))?;
                 Ok((name, parse(value)?))
             })
             .collect::<Result<_, String>>()?;

@@ -20,7 +20,8 @@ impl FromStr for Span {
 }
 
 pub(super) fn address(text: &str) -> Result<SocketAddr, String> {
-    text.parse().map_err(|_| "it must be an IP address and a port, as in 127.0.0.1:7700 or [::1]:7700".to_owned())
+    text.parse()
+        .map_err(|_| "it must be an IP address and a port, as in 127.0.0.1:7700 or [::1]:7700".to_owned())
 }
 
 pub(super) fn duration(text: &str) -> Result<Duration, String> {
@@ -56,8 +57,13 @@ pub(super) fn database_url(text: &str) -> Result<SecretString, String> {
 }
 
 pub(super) fn smtp_url(text: &str) -> Result<SecretString, String> {
-    let known = Url::parse(text).is_ok_and(|url| matches!(url.scheme(), "smtp" | "smtps") && url.host().is_some());
-    if known { Ok(text.into()) } else { Err("it must be smtp://HOST or smtps://USER:PASSWORD@HOST".to_owned()) }
+    let known =
+        Url::parse(text).is_ok_and(|url| matches!(url.scheme(), "smtp" | "smtps") && url.host().is_some());
+    if known {
+        Ok(text.into())
+    } else {
+        Err("it must be smtp://HOST or smtps://USER:PASSWORD@HOST".to_owned())
+    }
 }
 
 pub(super) fn secret(text: &str) -> Result<SecretString, String> {
@@ -81,7 +87,11 @@ pub(super) fn network(text: &str) -> Result<IpNet, String> {
 
 pub(super) fn mailbox(text: &str) -> Result<String, String> {
     let ok = !text.contains(char::is_control) && text.contains('@');
-    if ok { Ok(text.to_owned()) } else { Err("it must be an address, as in Shelf <shelf@example.org>".to_owned()) }
+    if ok {
+        Ok(text.to_owned())
+    } else {
+        Err("it must be an address, as in Shelf <shelf@example.org>".to_owned())
+    }
 }
 
 pub(super) fn log_filter(text: &str) -> Result<String, String> {

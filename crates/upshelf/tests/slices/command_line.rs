@@ -22,6 +22,7 @@ fn a_wrong_setting_ends_with_one_line_that_names_it_its_value_and_what_is_allowe
         ("UPSHELF_VOTING_AGE", "-1h", "length of time"),
         ("UPSHELF_SESSION_PROFILE", "lax", "standard, hardened"),
         ("UPSHELF_QUEUE_RATE", "10/s,mail=1/s", "auto-approval"),
+        ("UPSHELF_VOTES_PER_COMMIT", "0", "1"),
         ("UPSHELF_LOG_FORMAT", "xml", "text, json"),
     ] {
         let folder = temp_dir();

@@ -66,7 +66,7 @@ fn standard_input_is_imported_and_a_file_is_written_whole() {
     let written = Run::of(&data, ["export", "-o", path(&file)], "").ok();
     assert!(written.out.is_empty() && written.err.is_empty(), "{}{}", written.text(), written.err);
     assert_eq!(std::fs::read_to_string(&file).expect("it was written"), SMALL);
-    for (format, begins) in [("netscape", "<!DOCTYPE NETSCAPE-Bookmark-file-1>"), ("json", "["), ("csv", "")]
+    for (format, begins) in [("netscape", "<!DOCTYPE NETSCAPE-Bookmark-file-1>"), ("json", "{"), ("csv", "")]
     {
         let text = Run::of(&data, ["export", "--format", format], "").ok().text();
         assert!(text.starts_with(begins) && text.contains("https://example.org/saw"), "{format}: {text}");

@@ -254,7 +254,8 @@ async fn a_curator_takes_the_edit_back(site: &Site, plan: &Plan) {
 async fn the_doctor_finds_and_mends_a_wrong_standing(site: &Site) {
     site.run(&["doctor"], "").ok();
     let tables = site.tables().await;
-    on!(&tables, db => sqlx::query("UPDATE suggestions SET up = up + 3, score = score + 3 WHERE kind = 'edit'").execute(db));
+    const SPOIL: &str = "UPDATE suggestions SET up = up + 3, score = score + 3 WHERE kind = 'edit'";
+    on!(&tables, db => async { sqlx::query(SPOIL).execute(db).await.map(drop) });
     let found = site.run(&["doctor", "--json"], "");
     assert_eq!(found.code, Some(1), "{}", found.err);
     let counts: Vec<Value> =

@@ -86,7 +86,7 @@ async fn the_demo_fills_an_empty_library_and_no_other() {
     let mut anybody = site.anybody();
     let open = anybody.all("/api/v1/suggestions?limit=100").await;
     assert!(open.len() >= 5 && open.iter().any(|suggestion| suggestion["standing"]["up"] != 0), "{open:?}");
-    assert!(anybody.all("/api/v1/resources?limit=100").await.len() >= 20);
+    assert!(anybody.all("/api/v1/resources?limit=100").await.len() >= 10);
     site.close().await;
     site.run(&["doctor"], "").ok();
 }
