@@ -99,8 +99,8 @@ pub(crate) struct Config {
     #[arg(long, env = setting!("SETUP_CODE"), value_name = "CODE", value_parser = secret, hide_env_values = true,
         global = true, help_heading = "Site")]
     pub(crate) setup_code: Option<SecretString>,
-    /// What is logged, as in info,upshelf_web=debug
-    #[arg(long, env = setting!("LOG"), value_name = "FILTER", default_value = "info", value_parser = log_filter,
+    /// What is logged, as in warn or info,upshelf_web=debug
+    #[arg(long, env = setting!("LOG"), value_name = "FILTER", default_value = "info,sqlx=warn", value_parser = log_filter,
         global = true, help_heading = "Site")]
     pub(crate) log: String,
     /// How the log is written
