@@ -16,7 +16,7 @@ fn a_fresh_list_is_as_awesome_lint_wants_it() {
         "Awesome Shelf",
         [
             entry(&["Tools"], "Hammer", "https://hammer.example", "drives nails"),
-            entry(&["Tools", "Power tools"], "Drill [v2]", "https://drill.example", "npm's own. `MIT`"),
+            entry(&["Tools", "Power tools"], "Drill [v2]", "https://drill.example", "eBPF's own. `MIT`"),
             entry(&["Books", "Power tools"], "Manual", "https://manual.example", ""),
             entry(
                 &["Tools", "Power tools", "Old & odd", "C #"],
@@ -26,7 +26,7 @@ fn a_fresh_list_is_as_awesome_lint_wants_it() {
             ),
             entry(&["Books"], "Hammer again", "http://hammer.example/", "The same"),
             entry(&["Books"], "Bad", "javascript:alert(1)", "Never"),
-            entry(&["Tools"], "Saw", "https://saw.example", "Cuts\n# wood"),
+            entry(&["Tools"], "Saw", "https://saw.example", "well-made:\n# C++ -"),
         ],
     );
     let want = "# Awesome Shelf [![Awesome](https://awesome.re/badge.svg)](https://awesome.re)
@@ -41,11 +41,11 @@ fn a_fresh_list_is_as_awesome_lint_wants_it() {
 ## Tools
 
 - [Hammer](https://hammer.example) - Drives nails.
-- [Saw](https://saw.example) - Cuts # wood.
+- [Saw](https://saw.example) - Well-made: # C++.
 
 ### Power tools
 
-- [Drill \\[v2\\]](https://drill.example) - npm's own. `MIT`
+- [Drill \\[v2\\]](https://drill.example) - eBPF's own. `MIT`
 
 #### Old & odd
 

@@ -91,18 +91,20 @@ fn item(entry: &Entry) -> Option<String> {
     let title = if title.is_empty() { &entry.url } else { title.as_ref() };
     let link = format!("- [{}]({})", escape(title), write::address(&entry.url, false).ok()?);
     let style = Style { emphasis: String::new(), separator: " - ".into(), full_stop: Some(true) };
-    let description = style.finish(&capital(&write::description(&entry.description, false)));
+    let description = write::description(&entry.description, false);
+    let description = description.trim_end_matches([' ', '-', '–', '—', ',']);
+    let description = style.finish(&capital(description));
     Some(if description.is_empty() { link } else { format!("{link} - {description}") })
 }
 
-/// Begins with a capital, unless the first word is spelled in its own way (`npm's`, `eBPF`, `C-like`).
+/// Begins with a capital, unless the first word is spelled in its own way (`eBPF`, `bash/POSIX`).
 fn capital(description: &str) -> String {
     let end = notes::sentence_end(description);
     let word = description[..end].split_whitespace().next().unwrap_or_default();
     let mut letters = description.chars();
     match letters.next() {
         Some(first)
-            if first.is_lowercase() && word.chars().all(|c| c.is_lowercase() || ",.;:".contains(c)) =>
+            if first.is_lowercase() && word.chars().all(|c| c.is_lowercase() || ",.;:-'’".contains(c)) =>
         {
             first.to_uppercase().chain(letters).collect()
         }

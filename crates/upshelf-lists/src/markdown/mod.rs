@@ -24,7 +24,7 @@ pub use fresh::fresh;
 pub use undo::Undo;
 
 use crate::text::{fold, one_line};
-use crate::{Entry, Reason, Section, Skipped, UrlKey, Warning};
+use crate::{Entry, Reason, Section, Skipped, Warning};
 use lines::Lines;
 use outline::Heading;
 use scan::{Node, Scan};
@@ -143,9 +143,9 @@ impl Document {
             });
         }
         let mut seen = HashSet::new();
-        for entry in &self.entries {
-            let Ok(key) = UrlKey::of(&entry.url) else { continue };
-            if !seen.insert((key, &entry.section, &entry.group)) {
+        for (node, at) in self.nodes.iter().filter_map(|node| Some((node, node.entry?))) {
+            let (key, entry) = (&self.found(node).key, &self.entries[at]);
+            if !seen.insert((key, node.heading, node.parent)) {
                 let what = format!("{} stands twice in the same section", entry.url);
                 warnings.push(Warning { line: entry.line, what });
             }

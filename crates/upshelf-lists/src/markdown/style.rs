@@ -100,8 +100,7 @@ impl Style {
         let one_sentence =
             sentence.strip_suffix('.').filter(|bare| !bare.contains('.') && !bare.ends_with("etc"));
         match self.full_stop {
-            Some(true) if sentence.ends_with(|c: char| c.is_alphanumeric() || ")]\"'`*_»”’".contains(c)) =>
-            {
+            Some(true) if !sentence.is_empty() && !sentence.ends_with(['.', '!', '?', '…', ':', ';']) => {
                 format!("{sentence}.{notes}")
             }
             Some(false) => format!("{}{notes}", one_sentence.unwrap_or(sentence)),
