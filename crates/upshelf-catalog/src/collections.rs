@@ -75,25 +75,39 @@ impl Catalog {
 
     /// Gives a collection with its first 100 resources.
     pub async fn collection(&self, viewer: Option<&Member>, id: CollectionId) -> Result<CollectionPage> {
+        let page = match self.settings().alone {
+            true => self.cached_page(id).await?,
+            // Another process may have made it private a moment ago.
+            false => self.page(id).await?,
+        };
+        let page = page.ok_or(MISSING)?;
+        let may_see =
+            page.collection.public || viewer.is_some_and(|viewer| viewer.id == page.collection.owner.id);
+        if may_see { Ok(page) } else { Err(MISSING.into()) }
+    }
+
+    async fn cached_page(&self, id: CollectionId) -> Result<Option<CollectionPage>> {
         let catalog = self.clone();
         let load = move |cx: upshelf_cache::Context| async move {
-            let mut tx = catalog.store().read().await?;
-            let Some(found) = tx.find_collection(id).await? else { return Ok(None) };
-            if !found.public {
+            let Some(page) = catalog.page(id).await? else { return Ok(None) };
+            if !page.collection.public {
                 // A private one is nobody else's, and not the cache's either.
                 cx.no_store();
             }
-            cx.tag(format!("collections-of:{}", found.owner.id));
-            let resources = catalog.items(&mut tx, id, &PageRequest::first(PageRequest::MAX)).await?;
-            cx.tags(resources.items.iter().map(|resource| format!("resource:{}", resource.id)));
-            Ok::<_, Error>(Some(CollectionPage { collection: found.into(), resources }))
+            cx.tag(format!("collections-of:{}", page.collection.owner.id));
+            cx.tags(page.resources.items.iter().map(|resource| format!("resource:{}", resource.id)));
+            Ok::<_, Error>(Some(page))
         };
         let region = &self.inner.regions.collections;
-        let page = region.get_or_load(&collection_key(id), load).await.map_err(unpacked)?;
-        let page = page.as_ref().ok_or(MISSING)?;
-        let may_see =
-            page.collection.public || viewer.is_some_and(|viewer| viewer.id == page.collection.owner.id);
-        if may_see { Ok(page.clone()) } else { Err(MISSING.into()) }
+        let hit = region.get_or_load(&collection_key(id), load).await.map_err(unpacked)?;
+        Ok(Option::clone(&hit))
+    }
+
+    async fn page(&self, id: CollectionId) -> Result<Option<CollectionPage>> {
+        let mut tx = self.store().read().await?;
+        let Some(found) = tx.find_collection(id).await? else { return Ok(None) };
+        let resources = self.items(&mut tx, id, &PageRequest::first(PageRequest::MAX)).await?;
+        Ok(Some(CollectionPage { collection: found.into(), resources }))
     }
 
     /// Lists the resources in a collection, in the member's order.

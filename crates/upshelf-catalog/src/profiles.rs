@@ -1,6 +1,6 @@
 //! What others read about a member.
 
-use upshelf_store::{Member, MemberId};
+use upshelf_store::{Member, MemberId, Store};
 
 use crate::library::unpacked;
 use crate::moderation::not_banned;
@@ -8,7 +8,7 @@ use crate::names::fold_name;
 use crate::regions::profile_key;
 use crate::texts::{Bio, DisplayName, Faults};
 use crate::views::ProfileView;
-use crate::{Catalog, Error, Refusal, Result};
+use crate::{Catalog, Refusal, Result};
 
 /// What changes in a member's profile; `None` leaves a value as it is.
 #[derive(Clone, Debug, Default)]
@@ -32,25 +32,17 @@ impl Catalog {
     }
 
     async fn profile_of(&self, id: MemberId) -> Result<ProfileView> {
-        let store = self.store().clone();
-        let load = move |_| async move {
-            let mut tx = store.read().await?;
-            let Some(member) = tx.find_member(id).await? else { return Ok(None) };
-            let counted = tx.count_contributions(id).await?;
-            Ok::<_, Error>(Some(ProfileView {
-                id,
-                username: member.username,
-                display_name: member.display_name,
-                bio: member.bio,
-                role: member.role,
-                joined_at: member.joined_at,
-                suggestions: counted.suggestions,
-                approved: counted.approved,
-                collections: counted.collections,
-            }))
+        let found = match self.settings().alone {
+            true => {
+                let store = self.store().clone();
+                let load = move |_| async move { read_profile(&store, id).await };
+                let region = &self.inner.regions.profiles;
+                Option::clone(&*region.get_or_load(&profile_key(id), load).await.map_err(unpacked)?)
+            }
+            // Another process may have changed it a moment ago.
+            false => read_profile(self.store(), id).await?,
         };
-        let hit = self.inner.regions.profiles.get_or_load(&profile_key(id), load).await.map_err(unpacked)?;
-        Ok(hit.as_ref().cloned().ok_or(Refusal::NotFound("member"))?)
+        Ok(found.ok_or(Refusal::NotFound("member"))?)
     }
 
     /// Changes a member's own profile.
@@ -72,4 +64,21 @@ impl Catalog {
         self.invalidate_profile(member.id).await;
         self.profile_of(member.id).await
     }
+}
+
+async fn read_profile(store: &Store, id: MemberId) -> Result<Option<ProfileView>> {
+    let mut tx = store.read().await?;
+    let Some(member) = tx.find_member(id).await? else { return Ok(None) };
+    let counted = tx.count_contributions(id).await?;
+    Ok(Some(ProfileView {
+        id,
+        username: member.username,
+        display_name: member.display_name,
+        bio: member.bio,
+        role: member.role,
+        joined_at: member.joined_at,
+        suggestions: counted.suggestions,
+        approved: counted.approved,
+        collections: counted.collections,
+    }))
 }

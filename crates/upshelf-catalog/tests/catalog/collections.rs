@@ -48,6 +48,22 @@ contract! {
         Ok(())
     }
 
+    async fn beside_other_processes_a_collection_made_private_is_gone_for_others_at_once(
+        site: &Site,
+    ) -> Result<()> {
+        let ada = site.member("ada").await;
+        let shared = upshelf_catalog::Settings { alone: false, ..Site::settings() };
+        let elsewhere = site.reopened(shared);
+        let id = site.catalog.add_collection(&ada, &wish("Looms", true)).await?.id;
+        assert_eq!(elsewhere.collection(None, id).await?.collection.title, "Looms");
+        assert_eq!(elsewhere.profile("ada").await?.collections, 1);
+        let private = CollectionWish { public: Some(false), ..CollectionWish::default() };
+        site.catalog.change_collection(&ada, id, &private).await?;
+        assert_eq!(refusal(elsewhere.collection(None, id).await), MISSING);
+        assert_eq!(elsewhere.profile("ada").await?.collections, 0);
+        Ok(())
+    }
+
     async fn a_collection_keeps_its_order_and_follows_its_resources(site: &Site) -> Result<()> {
         let (ada, curator) = (site.member("ada").await, site.officer("grace", Role::Curator).await);
         let shelf = site.shelve().await;
