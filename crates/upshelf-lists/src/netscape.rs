@@ -206,20 +206,23 @@ fn tags(list: &str) -> Vec<String> {
     tags
 }
 
+/// The seconds since 1970 that can be told from milliseconds: up to the year 5138, which in milliseconds is 1973.
+pub(crate) const SECONDS: std::ops::Range<i64> = 1..100_000_000_000;
+
 /// Seconds, milliseconds or microseconds since 1970, or since 1601 as Chromium once wrote, or a log file's date.
 fn date(text: &str) -> Option<Timestamp> {
     const FROM_1601: i64 = 11_644_473_600;
-    let Ok(number) = text.parse::<i64>() else {
-        let date = jiff::fmt::strtime::parse("%d/%b/%Y:%H:%M:%S %z", text).ok()?.to_timestamp().ok();
-        return date.filter(|date| date.as_second() > 0);
+    let date = match text.parse::<i64>() {
+        Ok(number) => {
+            let seconds = match number {
+                ..100_000_000_000 => number,
+                100_000_000_000..100_000_000_000_000 => number / 1_000,
+                100_000_000_000_000..10_000_000_000_000_000 => number / 1_000_000,
+                _ => number / 1_000_000 - FROM_1601,
+            };
+            Timestamp::from_second(seconds).ok()
+        }
+        Err(_) => jiff::fmt::strtime::parse("%d/%b/%Y:%H:%M:%S %z", text).ok()?.to_timestamp().ok(),
     };
-    let seconds = match number {
-        i64::MIN..=0 => return None,
-        // The year 5138 in seconds is 1973 in milliseconds.
-        1..100_000_000_000 => number,
-        100_000_000_000..100_000_000_000_000 => number / 1_000,
-        100_000_000_000_000..10_000_000_000_000_000 => number / 1_000_000,
-        _ => number / 1_000_000 - FROM_1601,
-    };
-    Timestamp::from_second(seconds).ok().filter(|date| date.as_second() > 0)
+    date.filter(|date| SECONDS.contains(&date.as_second()))
 }

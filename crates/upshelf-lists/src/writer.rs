@@ -2,6 +2,9 @@
 
 use std::io::{self, Write};
 
+use jiff::Timestamp;
+
+use crate::netscape::SECONDS;
 use crate::table::{PATH_MARK, inert};
 use crate::text::{fold, join, plain};
 use crate::{Entry, UrlKey};
@@ -100,8 +103,8 @@ fn bookmark(out: &mut impl Write, open: &mut Vec<String>, entry: &Entry) -> io::
     }
     let indent = "    ".repeat(open.len() + 1);
     write!(out, "{indent}<DT><A HREF=\"{}\"", html(&entry.url))?;
-    if let Some(added) = entry.added {
-        write!(out, " ADD_DATE=\"{}\"", added.as_second())?;
+    if let Some(added) = entry.added.map(Timestamp::as_second).filter(|added| SECONDS.contains(added)) {
+        write!(out, " ADD_DATE=\"{added}\"")?;
     }
     if !entry.tags.is_empty() {
         // A comma at the end tells one tag of two words from two tags.

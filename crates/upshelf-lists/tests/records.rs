@@ -53,6 +53,25 @@ fn folders_tags_dates_and_descriptions_are_kept() {
 }
 
 #[test]
+fn dates_are_read_in_every_unit_and_nonsense_is_left_out() {
+    for (date, read_as) in [
+        ("1456433748", Some("2016-02-25T20:55:48Z")),
+        ("1456433748000", Some("2016-02-25T20:55:48Z")),
+        ("1456433748000000", Some("2016-02-25T20:55:48Z")),
+        ("13100907348000000", Some("2016-02-25T20:55:48Z")),
+        ("10/Oct/6633:13:55:36 +0300", None),
+        ("0", None),
+        ("-1", None),
+        ("99999999999999999999", None),
+        ("notanumber", None),
+    ] {
+        let file = format!("<DL><DT><A HREF=\"https://a.example/\" ADD_DATE=\"{date}\">a</A></DL>");
+        let reading = read(Format::Netscape, file.into()).expect("bookmark files are never refused");
+        assert_eq!(reading.entries[0].added.map(|added| added.to_string()).as_deref(), read_as, "{date}");
+    }
+}
+
+#[test]
 fn what_is_not_the_web_is_reported_with_its_line() {
     let file = "<DL><p>\n<DT><A HREF=\"javascript:alert(1)\">x</A>\n<DT><A HREF=\"place:sort=8\">x</A>\n\
                 <DT><A HREF=\"file:///etc\">x</A>\n<DT><A HREF=\"data:text/html,x\">x</A>\n<DT><A HREF=\"?abc\">x</A>\n</DL>";
