@@ -58,6 +58,9 @@ pub struct ImportReport {
     pub warnings: Vec<Warning>,
 }
 
+/// The most levels of the tree of categories; what a file nests deeper stands in the last one. Markdown has fewer.
+const DEEPEST: usize = 32;
+
 /// Where an entry stands: its resource and its path.
 type Place = (UrlKey, Vec<String>);
 
@@ -109,7 +112,8 @@ impl Incoming {
 
 /// An entry's path; one above all headings stands in a category named like the list.
 fn path_of(entry: &Entry, title: &str) -> Vec<String> {
-    let path = entry.path();
+    let mut path = entry.path();
+    path.truncate(DEEPEST);
     if path.is_empty() { vec![title.to_owned()] } else { path }
 }
 

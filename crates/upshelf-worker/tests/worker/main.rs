@@ -1,0 +1,231 @@
+//! The five queues at work, on both engines: what is committed is done, once, by handlers that nobody calls by hand.
+
+mod post_office;
+
+use std::any::Any;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Result;
+use secrecy::SecretString;
+use tokio_util::task::TaskTracker;
+use upshelf_bus::Bus;
+use upshelf_cache::Cache;
+use upshelf_catalog::{
+    Catalog, ImportRequest, NewAccount, NewSuggestion, PasswordSettings, Rules, Services, Settings, SuggestionView,
+    cascade,
+};
+use upshelf_queue::{Broker, Queue, QueueSettings, State};
+use upshelf_session::Sessions;
+use upshelf_store::{
+    Changes, Clock, EmailWish, Member, NoticePreference, PageRequest, Pools, ResourceFilter, ResourceId, ResourceSort,
+    Role, Side, Store, SuggestionKind, SuggestionStatus,
+};
+use upshelf_tally::Tally;
+use upshelf_testkit::{Postgres, contract, temp_dir, wait_until};
+use upshelf_worker::{Mail, Workers};
+
+use post_office::PostOffice;
+
+const LIMIT: Duration = Duration::from_secs(20);
+const LIST: &str = "# Things\n\n## One\n\n- [A](https://a.example) - Is A.\n- [B](https://b.example) - Is B.\n";
+
+struct Site {
+    catalog: Catalog,
+    sessions: Arc<Sessions<Store>>,
+    _place: Box<dyn Any + Send + Sync>,
+}
+
+impl Site {
+    async fn sqlite() -> Site {
+        let folder = temp_dir();
+        Site::open(&Store::sqlite_url(&folder.path().join("upshelf.db")), Box::new(folder)).await
+    }
+
+    async fn postgres() -> Site {
+        let database = Postgres::shared().await.database().await;
+        let url = database.url.clone();
+        Site::open(&url, Box::new(database)).await
+    }
+
+    async fn open(url: &str, place: Box<dyn Any + Send + Sync>) -> Site {
+        let store = Store::open(url).await.expect("an empty database opens");
+        let pools = match store.pools() {
+            Pools::Sqlite { write, read } => {
+                upshelf_queue::Pools::Sqlite { write: write.clone(), read: read.clone() }
+            }
+            Pools::Postgres(pool) => upshelf_queue::Pools::Postgres(pool.clone()),
+        };
+        let unhurried = QueueSettings { rate: None, ..QueueSettings::default() };
+        let settings = upshelf_queue::Settings { default: unhurried, ..upshelf_queue::Settings::default() };
+        let queue = Queue::local(pools, settings).expect("the settings are in range");
+        queue.migrate().await.expect("the queue's tables can be made");
+        let clock = Clock::system();
+        let services = Services {
+            store: store.clone(),
+            clock: clock.clone(),
+            tally: Tally::local(),
+            bus: Bus::local(),
+            cache: Cache::builder().cascade(cascade()).build(),
+            queue,
+            tracker: TaskTracker::new(),
+        };
+        let rules = Rules { score: 2, min_open: Duration::ZERO, delay: Duration::ZERO, ..Rules::default() };
+        let settings = Settings {
+            rules,
+            passwords: PasswordSettings { memory: 64, passes: 1, ..PasswordSettings::default() },
+            ..Settings::default()
+        };
+        let catalog = Catalog::open(services, settings);
+        let sessions = Sessions::open(store, upshelf_session::Settings::default(), clock.now().timestamp())
+            .await
+            .expect("the sessions open");
+        Site { catalog, sessions: Arc::new(sessions), _place: place }
+    }
+
+    async fn work(&self, smtp_url: Option<&str>) -> Workers {
+        let mail = Mail {
+            smtp_url: smtp_url.map(SecretString::from),
+            from: "Shelf <shelf@example.org>".to_owned(),
+        };
+        upshelf_worker::start(self.catalog.clone(), self.sessions.clone(), mail).await.expect("the workers start")
+    }
+
+    async fn member(&self, name: &str) -> Member {
+        let account = NewAccount {
+            username: name.to_owned(),
+            email: format!("{name}@example.org"),
+            password: "fjord-anvil-93".to_owned(),
+        };
+        self.catalog.create_member(account, Role::Member).await.expect("the name is free")
+    }
+
+    async fn shelve(&self) -> Vec<ResourceId> {
+        self.catalog.import(LIST.as_bytes().to_vec(), &ImportRequest::default()).await.expect("the list is good");
+        let page = PageRequest::first(10);
+        let found = self.catalog.resources(&ResourceFilter::default(), ResourceSort::Name, &page).await;
+        found.expect("a list").items.into_iter().map(|resource| resource.id).collect()
+    }
+
+    async fn edit(&self, author: &Member, resource: ResourceId) -> SuggestionView {
+        let new = NewSuggestion {
+            kind: SuggestionKind::Edit,
+            resource_id: Some(resource),
+            base_version: None,
+            changes: Changes { description: Some("Is better.".to_owned()), ..Changes::default() },
+            reason: String::new(),
+        };
+        self.catalog.propose(author, new).await.expect("the edit is good")
+    }
+
+    async fn unread(&self, member: &Member) -> i64 {
+        self.catalog.unread(member).await.expect("an answer")
+    }
+
+    /// Waits until no queue has anything left to do.
+    async fn idle(&self) {
+        wait_until("the queues are idle", LIMIT, async || {
+            for queue in ["auto-approval", "notifications", "analytics", "email", "cleanup"] {
+                let stats = self.catalog.queue().stats(queue).await.expect("an answer");
+                if stats.waiting + stats.active + stats.prioritized + stats.delayed > 0 {
+                    return false;
+                }
+            }
+            true
+        })
+        .await;
+    }
+
+    async fn failed(&self, queue: &str) -> usize {
+        self.catalog.queue().jobs(queue, State::Failed, None, 100).await.expect("a page").jobs.len()
+    }
+}
+
+contract! {
+    parts { sqlite => Site::sqlite().await, postgres => Site::postgres().await }
+
+    async fn votes_are_followed_by_the_change_and_its_notices(site: &Site) -> Result<()> {
+        let workers = site.work(None).await;
+        let (ada, bob, eve) = (site.member("ada").await, site.member("bob").await, site.member("eve").await);
+        let shelved = site.shelve().await;
+        let edit = site.edit(&ada, shelved[0]).await;
+        for voter in [&bob, &eve] {
+            site.catalog.vote(voter, edit.id, Some(Side::Up), None).await?;
+        }
+        wait_until("the edit is applied", LIMIT, async || {
+            site.catalog.suggestion(edit.id, None).await.expect("an answer").status == SuggestionStatus::Approved
+        })
+        .await;
+        assert_eq!(site.catalog.resource(shelved[0]).await?.description, "Is better.");
+        wait_until("everybody is told", LIMIT, async || {
+            site.unread(&ada).await > 0 && site.unread(&bob).await > 0 && site.unread(&eve).await > 0
+        })
+        .await;
+        site.idle().await;
+        for queue in ["auto-approval", "notifications", "analytics", "email", "cleanup"] {
+            assert_eq!(site.failed(queue).await, 0, "{queue}");
+        }
+        workers.close(LIMIT).await
+    }
+
+    async fn views_are_handed_over_and_add_up(site: &Site) -> Result<()> {
+        let shelved = site.shelve().await;
+        let workers = site.work(None).await;
+        for _ in 0..3 {
+            site.catalog.count_view(shelved[0]);
+        }
+        site.catalog.flush_counts().await?;
+        wait_until("the views are counted", LIMIT, async || {
+            let analytics = site.catalog.analytics(1).await.expect("an answer");
+            analytics.days.iter().map(|day| day.views).sum::<i64>() == 3
+        })
+        .await;
+        workers.close(LIMIT).await
+    }
+
+    async fn what_is_counted_when_the_program_closes_is_not_lost(site: &Site) -> Result<()> {
+        let shelved = site.shelve().await;
+        let workers = site.work(None).await;
+        site.idle().await;
+        site.catalog.count_view(shelved[0]);
+        workers.close(LIMIT).await?;
+        let again = site.work(None).await;
+        wait_until("the view is counted", LIMIT, async || {
+            site.catalog.analytics(1).await.expect("an answer").days.iter().any(|day| day.views == 1)
+        })
+        .await;
+        again.close(LIMIT).await
+    }
+
+    async fn each_mail_is_handed_over_once_also_after_the_server_was_away(site: &Site) -> Result<()> {
+        let (ada, bob, eve) = (site.member("ada").await, site.member("bob").await, site.member("eve").await);
+        let wish = NoticePreference { kind: "approved".to_owned(), inbox: true, email: EmailWish::Instant };
+        site.catalog.put_preferences(&ada, &[wish]).await?;
+        let shelved = site.shelve().await;
+        // Without a server the mail waits in the outbox, and its job is done.
+        let workers = site.work(None).await;
+        let edit = site.edit(&ada, shelved[0]).await;
+        for voter in [&bob, &eve] {
+            site.catalog.vote(voter, edit.id, Some(Side::Up), None).await?;
+        }
+        let unsent = async || {
+            let mut tx = site.catalog.store().read().await.expect("a transaction begins");
+            tx.list_unsent_mails(10).await.expect("a list").len()
+        };
+        wait_until("the mail is written", LIMIT, async || unsent().await == 1).await;
+        site.idle().await;
+        workers.close(LIMIT).await?;
+        // With one that is away at first and refuses once, the mail leaves when it can.
+        let office = PostOffice::open().await;
+        office.refuse(1);
+        let workers = site.work(Some(&office.url())).await;
+        wait_until("the mail has left", LIMIT, async || unsent().await == 0).await;
+        site.idle().await;
+        workers.close(LIMIT).await?;
+        let taken = office.taken();
+        assert_eq!(taken.len(), 1, "{taken:?}");
+        assert!(taken[0].contains("To: ada@example.org") && taken[0].contains("From: Shelf <shelf@example.org>"));
+        assert!(taken[0].contains("text/plain") && taken[0].contains("text/html"));
+        Ok(())
+    }
+}

@@ -1,0 +1,94 @@
+//! A mail server that takes what it is given (RFC 5321), or refuses it for now.
+
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinSet;
+
+#[derive(Default)]
+struct Desk {
+    taken: Mutex<Vec<String>>,
+    refuse: AtomicUsize,
+}
+
+pub(crate) struct PostOffice {
+    address: SocketAddr,
+    desk: Arc<Desk>,
+    /// Ends with the office.
+    _clerks: JoinSet<()>,
+}
+
+impl PostOffice {
+    pub(crate) async fn open() -> PostOffice {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
+        let address = listener.local_addr().expect("it listens");
+        let desk = Arc::new(Desk::default());
+        let mut clerks = JoinSet::new();
+        let at = desk.clone();
+        clerks.spawn(async move {
+            let mut talks = JoinSet::new();
+            while let Ok((stream, _)) = listener.accept().await {
+                talks.spawn(talk(stream, at.clone()));
+            }
+        });
+        PostOffice { address, desk, _clerks: clerks }
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("smtp://{}", self.address)
+    }
+
+    /// Refuses the next `mails`, for now.
+    pub(crate) fn refuse(&self, mails: usize) {
+        self.desk.refuse.store(mails, Ordering::SeqCst);
+    }
+
+    pub(crate) fn taken(&self) -> Vec<String> {
+        self.desk.taken.lock().expect("unpoisoned").clone()
+    }
+}
+
+async fn talk(stream: TcpStream, desk: Arc<Desk>) {
+    let mut stream = BufReader::new(stream);
+    let mut line = String::new();
+    let mut answer = "220 ready\r\n";
+    loop {
+        if stream.get_mut().write_all(answer.as_bytes()).await.is_err() {
+            return;
+        }
+        line.clear();
+        if !matches!(stream.read_line(&mut line).await, Ok(read) if read > 0) {
+            return;
+        }
+        answer = match line.trim_end().to_ascii_uppercase().as_str() {
+            "DATA" => {
+                if stream.get_mut().write_all(b"354 go on\r\n").await.is_err() {
+                    return;
+                }
+                let mut mail = String::new();
+                loop {
+                    line.clear();
+                    if !matches!(stream.read_line(&mut line).await, Ok(read) if read > 0) {
+                        return;
+                    }
+                    if line == ".\r\n" {
+                        break;
+                    }
+                    mail.push_str(&line);
+                }
+                let refused = desk.refuse.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
+                if refused.is_ok() {
+                    "451 come back later\r\n"
+                } else {
+                    desk.taken.lock().expect("unpoisoned").push(mail);
+                    "250 taken\r\n"
+                }
+            }
+            "QUIT" => "221 bye\r\n",
+            _ => "250 ok\r\n",
+        };
+    }
+}
