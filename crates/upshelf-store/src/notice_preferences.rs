@@ -20,6 +20,7 @@ words! {
 
 /// How a member wants to hear of one kind of event.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, sqlx::FromRow, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct NoticePreference {
     /// The kind of event, as a word.
     pub kind: String,

@@ -19,8 +19,9 @@ use utoipa_axum::router::OpenApiRouter;
 
 use crate::web::Web;
 
-pub(crate) use admin::QueueName;
+pub(crate) use admin::{FileFormat, QueueName};
 pub(crate) use auth::{begin, sign_in};
+pub(crate) use collections::Whose;
 pub(crate) use votes::vote;
 
 pub(crate) fn router() -> OpenApiRouter<Web> {

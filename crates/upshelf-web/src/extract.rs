@@ -8,7 +8,7 @@ mod notes;
 mod path;
 mod query;
 
-pub(crate) use body::{BodyLimit, Json, MaybeJson, RawBody, read_body};
+pub(crate) use body::{BodyLimit, Json, MaybeJson, Object, RawBody, read_body};
 pub(crate) use caller::{Admin, Caller, Curator, MaybeMember, Member, Proof, Recent, Session};
 pub(crate) use client_ip::{ClientIp, UserAgent};
 pub(crate) use limited::Limited;

@@ -48,17 +48,21 @@ use crate::problem::Problem;
 
 /// The whole site.
 pub fn router(web: Web) -> Router {
+    router_with(web, Router::new())
+}
+
+/// The whole site, with more routes behind the same door.
+pub fn router_with(web: Web, more: Router<Web>) -> Router {
     let (described, _) = openapi::described().split_for_parts();
-    // Only what is read again and again by programs is worth a tag of its bytes; pages tag themselves.
-    let described = described
-        .layer(from_fn_with_state(web.clone(), edge::idempotency))
-        .layer(from_fn(edge::etag));
-    // A few hundred bytes are not worth the work; the file of an export has its own ways.
+    let described =
+        described.layer(from_fn_with_state(web.clone(), edge::idempotency)).layer(from_fn(edge::etag));
+    // A few hundred bytes are not worth the work.
     let worth = SizeAbove::new(1024).and(NotForContentType::IMAGES).and(NotForContentType::SSE);
     Router::new()
         .merge(described)
         .merge(openapi::router())
         .merge(pages::router())
+        .merge(more)
         .fallback(|| async { Problem::not_found("page") })
         .layer(from_fn_with_state(web.clone(), pages::look))
         .layer(CompressionLayer::new().compress_when(worth))

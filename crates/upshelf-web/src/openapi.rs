@@ -9,6 +9,7 @@ use axum::http::header::{CONTENT_TYPE, ETAG};
 use axum::response::{Html, IntoResponse};
 use axum::routing::get;
 use bytes::Bytes;
+use upshelf_store::{ResourceSort, SuggestionKind, SuggestionSort, SuggestionStatus};
 use utoipa::openapi::path::{HttpMethod, Operation, Parameter, ParameterIn};
 use utoipa::openapi::security::{
     ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityRequirement, SecurityScheme,
@@ -75,6 +76,13 @@ fn complete(document: &mut OpenApi) {
     ));
     components.add_security_scheme("cookie", SecurityScheme::ApiKey(cookie));
     add_schema::<Problem>(document);
+    // The queries' words: only bodies bring their schemas along by themselves.
+    add_schema::<ResourceSort>(document);
+    add_schema::<SuggestionSort>(document);
+    add_schema::<SuggestionKind>(document);
+    add_schema::<SuggestionStatus>(document);
+    add_schema::<api::FileFormat>(document);
+    add_schema::<api::Whose>(document);
     for (path, item) in &mut document.paths.paths {
         let operations = [
             (HttpMethod::Get, &mut item.get),
@@ -108,13 +116,15 @@ fn complete_operation(path: &str, method: &HttpMethod, operation: &mut Operation
         .to_owned();
     operation.extensions.get_or_insert_default().insert(ROLE.to_owned(), role.clone().into());
     let in_api = path.starts_with("/api/v1");
+    operation.operation_id = Some(operation_id(path, method));
     let is_unsafe = *method != HttpMethod::Get;
     let parameters = operation.parameters.as_deref().unwrap_or_default();
     let is_query =
         |one: &RefOr<Parameter>| matches!(one, RefOr::T(one) if one.parameter_in == ParameterIn::Query);
     let has_query = parameters.iter().any(is_query);
     let has_path = path.contains('{');
-    let has_body = operation.request_body.is_some();
+    let body = operation.request_body.as_ref();
+    let is_json = matches!(body, Some(RefOr::T(body)) if body.content.keys().eq(["application/json"]));
 
     let mut refusals: Vec<(&str, &str)> = Vec::new();
     if in_api {
@@ -147,12 +157,12 @@ fn complete_operation(path: &str, method: &HttpMethod, operation: &mut Operation
             "A value cannot be taken; `errors` says which. Or the `Idempotency-Key` was used before.",
         ));
     }
-    if has_body {
+    if is_json {
         refusals.push(("415", "The body is of another media type."));
     }
     refusals.push(("500", "Something went wrong on our side."));
     refusals.push(("503", "Not now; `Retry-After` says when."));
-    if in_api && !is_unsafe {
+    if !is_unsafe {
         refusals.push(("304", "It is what `If-None-Match` names."));
     }
     for (status, description) in refusals {
@@ -171,6 +181,21 @@ fn complete_operation(path: &str, method: &HttpMethod, operation: &mut Operation
             response.content.insert(MEDIA_TYPE.to_owned(), problem.into());
         }
     }
+}
+
+/// Names an operation as its request is written: `put_suggestions_id_vote`.
+fn operation_id(path: &str, method: &HttpMethod) -> String {
+    let words = path.trim_start_matches("/api/v1").split(|c: char| !c.is_ascii_alphanumeric());
+    let words = words.filter(|word| !word.is_empty()).collect::<Vec<_>>().join("_");
+    let method = match method {
+        HttpMethod::Get => "get",
+        HttpMethod::Put => "put",
+        HttpMethod::Post => "post",
+        HttpMethod::Delete => "delete",
+        HttpMethod::Patch => "patch",
+        HttpMethod::Options | HttpMethod::Head | HttpMethod::Trace => "other",
+    };
+    format!("{method}_{words}")
 }
 
 #[derive(Template)]

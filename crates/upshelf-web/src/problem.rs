@@ -170,11 +170,6 @@ impl Problem {
         &self.errors
     }
 
-    /// Names the request in the site's log; empty until the reply leaves.
-    pub(crate) fn request_id(&self) -> &str {
-        &self.request_id
-    }
-
     /// The cause of a failure on our side.
     pub(crate) fn source(&self) -> Option<&(dyn std::error::Error + Send + Sync)> {
         self.source.as_deref()
@@ -206,9 +201,8 @@ pub(crate) fn explain(response: Response) -> Response {
     if status.as_u16() < 400 || response.extensions().get::<Problem>().is_some() {
         return response;
     }
-    let is_page =
-        response.headers().get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/html"));
-    if is_page {
+    let kind = response.headers().get(CONTENT_TYPE).map_or(&b""[..], HeaderValue::as_bytes);
+    if !kind.is_empty() && !kind.starts_with(b"text/plain") {
         return response;
     }
     let mut problem = Problem::of_status(status);
@@ -254,8 +248,7 @@ impl From<Refusal> for Problem {
                 .map(|fault| FieldError { field: fault.field.to_owned(), detail: fault.detail });
             return Problem::invalid_fields(told.collect());
         }
-        let code = refusal.code();
-        let problem = Problem::new(status, code, refusal.to_string());
+        let problem = Problem::new(status, refusal.code(), sentence(&refusal.to_string()));
         match &refusal {
             // Where the thing that is there already can be found.
             Refusal::DuplicateResource(id) => problem.seen_at(format!("/api/v1/resources/{id}")),
@@ -272,6 +265,12 @@ impl Problem {
             Err(_) => self,
         }
     }
+}
+
+/// Some refusals begin with the name of a thing.
+fn sentence(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
 impl From<store::Error> for Problem {

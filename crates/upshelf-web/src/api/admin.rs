@@ -10,6 +10,7 @@ use utoipa_axum::router::OpenApiRouter;
 
 use crate::web::Web;
 
+pub(crate) use import_export::FileFormat;
 pub(crate) use queues::QueueName;
 
 pub(super) fn router() -> OpenApiRouter<Web> {

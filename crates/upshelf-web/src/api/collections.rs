@@ -27,7 +27,7 @@ pub(super) fn router() -> OpenApiRouter<Web> {
 /// Whose collections to list.
 #[derive(Clone, Copy, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
-enum Whose {
+pub(crate) enum Whose {
     /// Everybody's public ones.
     Everybody,
     /// One's own, private ones included.

@@ -8,9 +8,9 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::extract::{Json, Limited, Member, Query, page};
+use crate::extract::{Json, Limited, Member, Object, Query, page};
 use crate::limits::{Read, Write};
-use crate::problem::Result;
+use crate::problem::{Problem, Result};
 use crate::web::Web;
 
 pub(super) fn router() -> OpenApiRouter<Web> {
@@ -80,15 +80,26 @@ async fn mark_read(
     member: Member,
     Json(ReadUpTo { up_to }): Json<ReadUpTo>,
 ) -> Result<Json<Unread>> {
+    if up_to < 0 {
+        return Err(Problem::invalid("up_to", "It is the number of a notice, or 0."));
+    }
     Ok(Json(Unread { unread: web.catalog().read_notices(&member, up_to).await? }))
 }
 
 /// How one wants to hear of events.
-#[derive(Deserialize, Serialize, ToSchema)]
-#[serde(deny_unknown_fields)]
+#[derive(Serialize, ToSchema)]
 struct Preferences {
     /// One wish for each kind of event.
     items: Vec<NoticePreference>,
+}
+
+/// How one wants to hear of events from now on.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct Wishes {
+    /// One wish for each kind of event; kinds that are left out stay as they are.
+    #[schema(value_type = Vec<NoticePreference>)]
+    items: Vec<Object<NoticePreference>>,
 }
 
 /// Says how one hears of events
@@ -101,14 +112,15 @@ async fn preferences(_: Limited<Read>, State(web): State<Web>, member: Member) -
 /// Changes how one hears of events
 ///
 /// Kinds that are left out stay as they are.
-#[utoipa::path(put, path = "/notifications/preferences", tag = "Notices", request_body = Preferences,
+#[utoipa::path(put, path = "/notifications/preferences", tag = "Notices", request_body = Wishes,
     extensions(("x-role" = json!("member"))),
     responses((status = 200, body = Preferences, description = "The wishes as they are now.")))]
 async fn put_preferences(
     _: Limited<Write>,
     State(web): State<Web>,
     member: Member,
-    Json(Preferences { items }): Json<Preferences>,
+    Json(Wishes { items }): Json<Wishes>,
 ) -> Result<Json<Preferences>> {
+    let items: Vec<NoticePreference> = items.into_iter().map(|Object(wish)| wish).collect();
     Ok(Json(Preferences { items: web.catalog().put_preferences(&member, &items).await? }))
 }

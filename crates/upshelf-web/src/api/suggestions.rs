@@ -15,7 +15,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::reply::Items;
-use crate::extract::{Id, Json, Limited, MaybeMember, Member, Query, page};
+use crate::extract::{Id, Json, Limited, MaybeMember, Member, Object, Query, page};
 use crate::limits::{Read, Suggest, Write};
 use crate::problem::{Problem, Result};
 use crate::web::Web;
@@ -40,8 +40,8 @@ struct Proposal {
     #[schema(minimum = 1)]
     base_version: Option<i64>,
     /// What it changes; may be left out for a removal.
-    #[serde(default)]
-    changes: Changes,
+    #[schema(value_type = Option<Changes>)]
+    changes: Option<Object<Changes>>,
     /// Why.
     #[serde(default)]
     reason: Option<String>,
@@ -61,6 +61,7 @@ async fn propose(
     Json(proposal): Json<Proposal>,
 ) -> Result<impl IntoResponse> {
     let Proposal { kind, resource_id, base_version, changes, reason } = proposal;
+    let changes = changes.map(|Object(changes)| changes).unwrap_or_default();
     let new = NewSuggestion { kind, resource_id, base_version, changes, reason: reason.unwrap_or_default() };
     let suggestion = web.catalog().propose(&member, new).await?;
     let place =

@@ -24,7 +24,7 @@ pub(super) fn router() -> OpenApiRouter<Web> {
 /// A format that lists come in.
 #[derive(Clone, Copy, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
-enum FileFormat {
+pub(crate) enum FileFormat {
     /// An awesome-style list.
     Markdown,
     /// A bookmark file, as browsers export it.
@@ -64,7 +64,10 @@ struct ImportQuery {
 ///
 /// The body is the file, 10 MiB at most. All of it comes in, or nothing. A second import of the same file adds nothing.
 #[utoipa::path(post, path = "/admin/import", tag = "Admins", params(ImportQuery),
-    request_body(content = Vec<u8>, content_type = "application/octet-stream", description = "The file."),
+    request_body(description = "The file.", content(
+        (String = "application/octet-stream"), (String = "text/markdown"), (String = "text/html"), (String = "text/csv"),
+        (Object = "application/json"),
+    )),
     extensions(("x-role" = json!("admin"))), responses(
         (status = 200, body = ImportReport, description = "What was done, or would be done."),
         (status = 404, description = "There is no such list."),
