@@ -75,7 +75,9 @@ pub(crate) async fn set_up(
     form: Form,
 ) -> Result<Response> {
     match web.catalog().set_up(form.value("code").trim(), new_account(&form)).await {
-        Ok(admin) => Ok((begin(&web, &admin, ip, agent.as_deref()).await?, see("/import", "")).into_response()),
+        Ok(admin) => {
+            Ok((begin(&web, &admin, ip, agent.as_deref()).await?, see("/import", "")).into_response())
+        }
         Err(error) => {
             let form = form.refused(error.into())?;
             page_as(form.status(), &SetUpPage { frame, form })
@@ -84,7 +86,11 @@ pub(crate) async fn set_up(
 }
 
 /// `GET /sign-in`
-pub(crate) async fn show_sign_in(_: Limited<Read>, frame: Frame, Query(next): Query<Next>) -> Result<Response> {
+pub(crate) async fn show_sign_in(
+    _: Limited<Read>,
+    frame: Frame,
+    Query(next): Query<Next>,
+) -> Result<Response> {
     page(&SignInPage { frame, form: next.form() })
 }
 
@@ -117,7 +123,11 @@ pub(crate) async fn sign_in(
 }
 
 /// `GET /register`
-pub(crate) async fn show_register(_: Limited<Read>, frame: Frame, Query(next): Query<Next>) -> Result<Response> {
+pub(crate) async fn show_register(
+    _: Limited<Read>,
+    frame: Frame,
+    Query(next): Query<Next>,
+) -> Result<Response> {
     page(&RegisterPage { frame, form: next.form() })
 }
 

@@ -40,7 +40,12 @@ impl fmt::Display for Ago {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let exact = self.time.timestamp();
         let said = exact.strftime("%-d %B %Y, %H:%M UTC");
-        write!(f, r#"<time datetime="{}" title="{said}">{}</time>"#, exact.strftime("%Y-%m-%dT%H:%M:%SZ"), self.words())
+        write!(
+            f,
+            r#"<time datetime="{}" title="{said}">{}</time>"#,
+            exact.strftime("%Y-%m-%dT%H:%M:%SZ"),
+            self.words()
+        )
     }
 }
 
@@ -53,7 +58,8 @@ mod tests {
     #[test]
     fn a_time_is_said_in_its_largest_sensible_unit() {
         let now = Time::from_micros(1_800_000_000_000_000);
-        let words = |seconds: i64| Ago::new(Time::from_micros(now.micros() + seconds * 1_000_000), now).words();
+        let words =
+            |seconds: i64| Ago::new(Time::from_micros(now.micros() + seconds * 1_000_000), now).words();
         assert_eq!(words(0), "just now");
         assert_eq!(words(-59), "just now");
         assert_eq!(words(-60), "1 min ago");

@@ -36,7 +36,8 @@ struct ShelfPage {
 
 /// The orders of a list of resources.
 pub(crate) fn sort_tabs(frame: &Frame, sort: ResourceSort, default: ResourceSort) -> Vec<Tab> {
-    let all = [(ResourceSort::New, "Newest"), (ResourceSort::Popular, "Popular"), (ResourceSort::Name, "A to Z")];
+    let all =
+        [(ResourceSort::New, "Newest"), (ResourceSort::Popular, "Popular"), (ResourceSort::Name, "A to Z")];
     all.into_iter()
         .map(|(each, label)| {
             let value = if each == default { "" } else { each.as_str() };

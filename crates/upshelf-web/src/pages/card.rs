@@ -55,7 +55,13 @@ impl Card {
             kind: view.kind,
             status: view.status,
             title: title(view).to_owned(),
-            host: view.changes.url.as_deref().or(view.resource.as_ref().map(|one| one.url.as_str())).map(host).unwrap_or_default(),
+            host: view
+                .changes
+                .url
+                .as_deref()
+                .or(view.resource.as_ref().map(|one| one.url.as_str()))
+                .map(host)
+                .unwrap_or_default(),
             author: view.author.username.clone(),
             opened: frame.ago(&view.opened_at),
             applied: view.approving_until.as_ref().map(|until| frame.ago(until)),

@@ -105,7 +105,10 @@ mod tests {
     use super::*;
 
     fn told(pieces: &[Piece]) -> String {
-        pieces.iter().map(|piece| if piece.is_changed { format!("[{}]", piece.text) } else { piece.text.clone() }).collect()
+        pieces
+            .iter()
+            .map(|piece| if piece.is_changed { format!("[{}]", piece.text) } else { piece.text.clone() })
+            .collect()
     }
 
     #[test]

@@ -30,7 +30,8 @@ pub(crate) async fn look(State(web): State<Web>, request: Request, next: Next) -
     }
     let (mut parts, body) = request.into_parts();
     // Found out once per request: the handler asks for the same.
-    let viewer = MaybeMember::from_request_parts(&mut parts, &web).await.ok().and_then(|MaybeMember(member)| member);
+    let viewer =
+        MaybeMember::from_request_parts(&mut parts, &web).await.ok().and_then(|MaybeMember(member)| member);
     let (method, uri) = (parts.method.clone(), parts.uri.clone());
     let back = came_from(&parts.headers);
     let reply = explain(next.run(Request::from_parts(parts, body)).await);
@@ -67,7 +68,8 @@ fn draw(frame: Frame, problem: &Problem) -> ErrorPage {
 
 fn is_for_a_browser(request: &Request) -> bool {
     let path = request.uri().path();
-    let is_page = !["/api/", "/assets/", "/feeds/", "/connection/"].iter().any(|start| path.starts_with(start));
+    let is_page =
+        !["/api/", "/assets/", "/feeds/", "/connection/"].iter().any(|start| path.starts_with(start));
     let accept = request.headers().get(ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
     is_page && accept.contains("text/html")
 }
@@ -106,7 +108,10 @@ mod tests {
             headers.insert(REFERER, HeaderValue::from_static(referer));
             came_from(&headers)
         };
-        assert_eq!(from("http://shelf.example:7700/suggestions?sort=new#x").as_deref(), Some("/suggestions?sort=new"));
+        assert_eq!(
+            from("http://shelf.example:7700/suggestions?sort=new#x").as_deref(),
+            Some("/suggestions?sort=new")
+        );
         assert_eq!(from("http://evil.example/suggestions"), None);
         assert_eq!(from("not a url"), None);
     }

@@ -120,7 +120,17 @@ impl Form {
 
     /// Draws a field of one line.
     pub(crate) fn field<'a>(&'a self, name: &'a str, label: &'a str) -> Field<'a> {
-        Field { form: self, name, label, kind: "text", hint: "", complete: "", max: 0, required: true, focus: false }
+        Field {
+            form: self,
+            name,
+            label,
+            kind: "text",
+            hint: "",
+            complete: "",
+            max: 0,
+            required: true,
+            focus: false,
+        }
     }
 }
 
@@ -128,7 +138,8 @@ impl FromRequest<Web> for Form {
     type Rejection = Problem;
 
     async fn from_request(request: Request, _: &Web) -> Result<Form> {
-        let kind = request.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+        let kind =
+            request.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
         if !kind.to_ascii_lowercase().starts_with("application/x-www-form-urlencoded") {
             let detail = "A form is sent as application/x-www-form-urlencoded.";
             return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "not_a_form", detail));

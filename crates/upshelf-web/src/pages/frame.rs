@@ -30,8 +30,9 @@ impl Frame {
     pub(crate) fn new(viewer: Option<Member>, unread: i64, uri: &axum::http::Uri, now: Time) -> Frame {
         let pairs = || form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes());
         let note = pairs().find(|(name, _)| name == "done").and_then(|(_, word)| said(&word));
-        let rest: String =
-            form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs().filter(|(name, _)| name != "done")).finish();
+        let rest: String = form_urlencoded::Serializer::new(String::new())
+            .extend_pairs(pairs().filter(|(name, _)| name != "done"))
+            .finish();
         let here = if rest.is_empty() { uri.path().to_owned() } else { format!("{}?{rest}", uri.path()) };
         Frame { viewer, unread, here, note, now }
     }
@@ -50,7 +51,12 @@ impl Frame {
     pub(crate) fn is_at(&self, path: &str) -> bool {
         let here = self.here.split('?').next().unwrap_or_default();
         match path {
-            "/" => here == "/" || ["/categories/", "/tags/", "/resources/", "/search"].iter().any(|part| here.starts_with(part)),
+            "/" => {
+                here == "/"
+                    || ["/categories/", "/tags/", "/resources/", "/search"]
+                        .iter()
+                        .any(|part| here.starts_with(part))
+            }
             path => here.starts_with(path),
         }
     }
@@ -98,7 +104,10 @@ impl FromRequestParts<Web> for Frame {
 const NOTES: &[(&str, &str)] = &[
     ("voted", "Your vote counts. You can change it as long as the suggestion is open."),
     ("retracted", "Your vote is taken back."),
-    ("closed", "This suggestion was decided in the meantime, so the vote came too late. Thank you all the same."),
+    (
+        "closed",
+        "This suggestion was decided in the meantime, so the vote came too late. Thank you all the same.",
+    ),
     ("own", "This is your own suggestion; it counts on others' votes."),
     ("too-young", "Your account is too young to vote; its votes will count soon."),
     ("suggested", "Thank you! Your suggestion is open, and others can vote on it."),
@@ -158,7 +167,15 @@ mod tests {
         for good in ["/", "/suggestions?sort=new", "/a#b", "/a?b=//c"] {
             assert_eq!(local(good), good);
         }
-        for bad in ["", "//evil.example", "https://evil.example", "/\\evil.example", "/\t/evil.example", "javascript:1", "a"] {
+        for bad in [
+            "",
+            "//evil.example",
+            "https://evil.example",
+            "/\\evil.example",
+            "/\t/evil.example",
+            "javascript:1",
+            "a",
+        ] {
             assert_eq!(local(bad), "/", "{bad:?}");
         }
     }

@@ -56,10 +56,17 @@ pub(crate) async fn show(
     let sort = asked.sort.unwrap_or(ResourceSort::New);
     let is_first = asked.cursor.is_none();
     let tree = catalog.categories().await?;
-    let found = catalog.resources(&ResourceFilter::default(), sort, &page_request(None, asked.cursor)?).await?;
+    let found =
+        catalog.resources(&ResourceFilter::default(), sort, &page_request(None, asked.cursor)?).await?;
     let open = catalog
-        .suggestions(&SuggestionFilter::default(), SuggestionSort::Hot, &page_request(Some(5), None)?, frame.member())
+        .suggestions(
+            &SuggestionFilter::default(),
+            SuggestionSort::Hot,
+            &page_request(Some(5), None)?,
+            frame.member(),
+        )
         .await?;
+    let resources = catalog.store().read().await?.count_resources().await?;
     let lists = catalog.lists().await?;
     let title = match &lists[..] {
         [one] => one.title.clone(),
@@ -67,7 +74,7 @@ pub(crate) async fn show(
     };
     page(&HomePage {
         title,
-        resources: tree.iter().map(|node| node.resources).sum(),
+        resources,
         is_first,
         tree: Tree::new(&tree, None),
         tabs: sort_tabs(&frame, sort, ResourceSort::New),

@@ -81,7 +81,8 @@ impl FromRequest<Web> for Upload {
     type Rejection = Problem;
 
     async fn from_request(request: Request, web: &Web) -> Result<Upload> {
-        let kind = request.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+        let kind =
+            request.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
         let Ok(boundary) = multer::parse_boundary(kind) else {
             let detail = "A file is sent as multipart/form-data.";
             return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "not_a_form", detail));
@@ -116,7 +117,9 @@ impl Upload {
     /// The file: as it went along, else as it was chosen, else as it was typed.
     fn bytes(&self) -> Result<Vec<u8>> {
         if !self.encoded.is_empty() {
-            return STANDARD.decode(&self.encoded).map_err(|_| Problem::malformed("The file did not come through."));
+            return STANDARD
+                .decode(&self.encoded)
+                .map_err(|_| Problem::malformed("The file did not come through."));
         }
         if !self.file.is_empty() {
             return Ok(self.file.clone());

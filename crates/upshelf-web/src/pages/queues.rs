@@ -7,6 +7,7 @@ use axum::extract::State;
 use axum::response::Response;
 use upshelf_queue::{Broker as _, Entry, State as JobState, Stats};
 
+use crate::api::QueueName;
 use crate::extract::{Admin, Limited};
 use crate::limits::{Read, Write};
 use crate::pages::ago::Ago;
@@ -15,9 +16,6 @@ use crate::pages::frame::{Frame, see};
 use crate::pages::page;
 use crate::problem::{Problem, Result};
 use crate::web::Web;
-
-/// The site's queues.
-const QUEUES: [&str; 5] = ["auto-approval", "notifications", "analytics", "email", "cleanup"];
 
 #[derive(Template)]
 #[template(path = "queues.html")]
@@ -57,7 +55,7 @@ pub(crate) async fn show(
 ) -> Result<Response> {
     let queue = web.catalog().queue();
     let (mut queues, mut failed) = (Vec::new(), Vec::new());
-    for name in QUEUES {
+    for name in QueueName::ALL.map(QueueName::as_str) {
         queues.push((name, queue.stats(name).await.map_err(Problem::internal)?));
         let jobs = queue.jobs(name, JobState::Failed, None, 10).await.map_err(Problem::internal)?;
         failed.extend(jobs.jobs.into_iter().map(|entry| Failed::new(entry, &frame)));
@@ -72,7 +70,7 @@ pub(crate) async fn act(
     _admin: Admin,
     form: Form,
 ) -> Result<Response> {
-    let name = QUEUES.into_iter().find(|name| form.value("queue") == *name);
+    let name = QueueName::ALL.map(QueueName::as_str).into_iter().find(|name| form.value("queue") == *name);
     let name = name.ok_or_else(|| Problem::not_found("queue"))?;
     let queue = web.catalog().queue();
     let done = match form.value("act") {

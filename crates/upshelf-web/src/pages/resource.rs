@@ -5,15 +5,17 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use upshelf_catalog::{HistoryEntry, ResourceView};
 use upshelf_store::{
-    Actor, PageRequest, ResourceId, ResourceStatus, SuggestionFilter, SuggestionSort, WatchKind, WatchLevel,
+    Action, PageRequest, ResourceId, ResourceStatus, SuggestionFilter, SuggestionSort, WatchKind, WatchLevel,
 };
 
 use crate::extract::{Curator, Id, Limited, Member, Query};
 use crate::limits::{Read, Write};
 use crate::pages::ago::Ago;
 use crate::pages::card::{Card, cards};
+use crate::pages::collections;
 use crate::pages::form::Form;
 use crate::pages::frame::{Frame, see};
+use crate::pages::log;
 use crate::pages::markdown::{self, Safe};
 use crate::pages::page;
 use crate::pages::row::{Pager, Start, host, outward};
@@ -58,12 +60,13 @@ pub(crate) async fn show(
     let resource = catalog.resource(id).await?;
     catalog.count_view(id);
     let about = SuggestionFilter { resource: Some(id), ..SuggestionFilter::default() };
-    let open = catalog.suggestions(&about, SuggestionSort::New, &PageRequest::first(10), frame.member()).await?;
+    let open =
+        catalog.suggestions(&about, SuggestionSort::New, &PageRequest::first(10), frame.member()).await?;
     let history = catalog.history(id, &PageRequest::first(RECENT)).await?;
-    let (mut collections, mut is_watched) = (Vec::new(), false);
+    let (mut kept_in, mut is_watched) = (Vec::new(), false);
     if let Some(member) = frame.member() {
-        let own = super::collections::own(&web, member).await?;
-        collections = own.into_iter().map(|one| Choice { id: one.id.to_string(), title: one.title }).collect();
+        let own = collections::own(&web, member).await?;
+        kept_in = own.into_iter().map(|one| Choice { id: one.id.to_string(), title: one.title }).collect();
         is_watched = catalog.watch_level(member, WatchKind::Resource, id.0).await? == WatchLevel::Watching;
     }
     page(&ResourcePage {
@@ -76,7 +79,7 @@ pub(crate) async fn show(
         cards: cards(&open.items, &frame),
         versions: history.items.iter().map(|entry| Version::new(entry, &frame)).collect(),
         has_older: history.next_cursor.is_some(),
-        collections,
+        collections: kept_in,
         is_watched,
         resource,
         frame,
@@ -100,18 +103,17 @@ pub(crate) struct Version {
 impl Version {
     fn new(entry: &HistoryEntry, frame: &Frame) -> Version {
         let cause = entry.cause.as_ref();
-        let (who, who_is_member) = match cause.map(|cause| (cause.actor, cause.username.clone())) {
-            Some((Actor::Member, Some(name))) => (name, true),
-            Some((Actor::Member, None)) => ("A member".to_owned(), false),
-            Some((Actor::Rule, _)) => ("The community’s votes".to_owned(), false),
-            Some((Actor::System, _)) | None => ("The site".to_owned(), false),
-        };
+        let (who, who_is_member) = cause
+            .map_or(("The site".to_owned(), false), |cause| log::who(cause.actor, cause.username.as_deref()));
         Version {
             number: entry.version,
             at: frame.ago(&entry.at),
             who,
             who_is_member,
-            did: cause.map_or("brought it onto the shelf", |cause| super::log::did(cause.action)),
+            did: match cause.map(|cause| cause.action) {
+                None | Some(Action::Imported) => "brought it onto the shelf with a list",
+                Some(action) => log::did(action, None),
+            },
             suggestion: cause.and_then(|cause| cause.suggestion_id).map(|id| id.to_string()),
             reason: cause.and_then(|cause| cause.reason.clone()).filter(|reason| !reason.is_empty()),
             title: entry.state.title.clone(),

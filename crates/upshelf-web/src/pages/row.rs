@@ -113,7 +113,8 @@ impl Tab {
     /// Leads to the same page with `name` set to `value` in the query.
     pub(crate) fn new(frame: &Frame, label: &'static str, name: &str, value: &str, is_current: bool) -> Tab {
         let (path, query) = frame.here.split_once('?').unwrap_or((&frame.here, ""));
-        let kept = form_urlencoded::parse(query.as_bytes()).filter(|(known, _)| known != "cursor" && known != name);
+        let kept =
+            form_urlencoded::parse(query.as_bytes()).filter(|(known, _)| known != "cursor" && known != name);
         let mut query = form_urlencoded::Serializer::new(String::new());
         query.extend_pairs(kept);
         if !value.is_empty() {
@@ -143,7 +144,8 @@ mod tests {
 
     #[test]
     fn a_list_goes_on_with_what_was_asked_for() {
-        let frame = Frame::new(None, 0, &"/suggestions?sort=new&cursor=a".parse().expect("a path"), Time::EPOCH);
+        let frame =
+            Frame::new(None, 0, &"/suggestions?sort=new&cursor=a".parse().expect("a path"), Time::EPOCH);
         let pager = Pager::new(&frame, Some("b+c"));
         assert_eq!(pager.next.as_deref(), Some("/suggestions?sort=new&cursor=b%2Bc"));
         assert_eq!(pager.first.as_deref(), Some("/suggestions?sort=new"));

@@ -152,7 +152,10 @@ pub(crate) async fn profile(
         Err(error) => {
             let form = form.refused(error.into())?;
             let status = form.status();
-            page_as(status, &draw(&web, frame, &member, identity.session_id, Some(form), Form::default()).await?)
+            page_as(
+                status,
+                &draw(&web, frame, &member, identity.session_id, Some(form), Form::default()).await?,
+            )
         }
     }
 }
@@ -192,7 +195,11 @@ pub(crate) async fn notices(
         .filter_map(|kind| {
             // A kind that the form did not show stays as it is.
             let email = form.value(&format!("email-{}", kind.as_str())).parse().ok()?;
-            Some(NoticePreference { kind: kind.as_str().to_owned(), inbox: form.has("inbox", kind.as_str()), email })
+            Some(NoticePreference {
+                kind: kind.as_str().to_owned(),
+                inbox: form.has("inbox", kind.as_str()),
+                email,
+            })
         })
         .collect();
     web.catalog().put_preferences(&member, &wishes).await?;
@@ -218,9 +225,13 @@ mod tests {
 
     #[test]
     fn a_browser_is_called_by_the_name_people_know() {
-        let chrome = "Mozilla/5.0 (Windows NT 10.0) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/130.0 Safari/537.36";
+        let chrome =
+            "Mozilla/5.0 (Windows NT 10.0) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/130.0 Safari/537.36";
         assert_eq!(named(chrome), "Chrome on Windows");
-        assert_eq!(named("Mozilla/5.0 (X11; Linux x86_64; rv:130.0) Gecko/20100101 Firefox/130.0"), "Firefox on Linux");
+        assert_eq!(
+            named("Mozilla/5.0 (X11; Linux x86_64; rv:130.0) Gecko/20100101 Firefox/130.0"),
+            "Firefox on Linux"
+        );
         assert_eq!(named("<script>"), "A program");
     }
 }

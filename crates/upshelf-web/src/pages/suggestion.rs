@@ -14,7 +14,7 @@ use crate::pages::card::{Progress, Votes, address, title};
 use crate::pages::diff::{self, FieldDiff};
 use crate::pages::form::Form;
 use crate::pages::frame::{Frame, see};
-use crate::pages::log::Line;
+use crate::pages::log::{Line, Titles};
 use crate::pages::markdown::{self, Safe};
 use crate::pages::row::host;
 use crate::pages::{page, page_as};
@@ -72,6 +72,7 @@ async fn draw(web: &Web, frame: Frame, id: SuggestionId, form: Form) -> Result<S
     let comments = catalog.comments(id, &PageRequest::first(PageRequest::MAX)).await?;
     let log = LogFilter { suggestion: Some(id), ..LogFilter::default() };
     let log = catalog.log(&log, &PageRequest::first(20)).await?;
+    let titles = Titles::of(web, &log.items).await?;
     let href = address(&view).to_owned();
     Ok(SuggestionPage {
         title: title(&view).to_owned(),
@@ -88,7 +89,7 @@ async fn draw(web: &Web, frame: Frame, id: SuggestionId, form: Form) -> Result<S
         applied: view.approving_until.as_ref().map(|until| frame.ago(until)),
         decided: view.decided_at.as_ref().map(|at| frame.ago(at)),
         progress: Progress::of(&view),
-        conditions: view.rule.conditions.iter().map(|one| (one.met, said(one))).collect(),
+        conditions: conditions(&view),
         comments: comments
             .items
             .into_iter()
@@ -99,7 +100,7 @@ async fn draw(web: &Web, frame: Frame, id: SuggestionId, form: Form) -> Result<S
                 body: markdown::html(&comment.body),
             })
             .collect(),
-        log: log.items.iter().map(|entry| Line::new(entry, &frame)).collect(),
+        log: log.items.iter().map(|entry| Line::new(entry, &titles, &frame)).collect(),
         form,
         max_reason: MAX_REASON,
         view,
@@ -107,13 +108,23 @@ async fn draw(web: &Web, frame: Frame, id: SuggestionId, form: Form) -> Result<S
     })
 }
 
-/// What a rule asks, in a sentence.
+/// What the rule asks, each in a sentence, as far as it is worth saying.
+fn conditions(view: &SuggestionView) -> Vec<(bool, String)> {
+    let is_of_interest = |one: &&Condition| match one.name.as_str() {
+        "not_duplicate" => view.kind == SuggestionKind::Add,
+        "several_networks" => !one.met,
+        _ => true,
+    };
+    view.rule.conditions.iter().filter(is_of_interest).map(|one| (one.met, said(one))).collect()
+}
+
 fn said(condition: &Condition) -> String {
     let (needed, actual) = (condition.needed.unwrap_or_default(), condition.actual.unwrap_or_default());
+    let (percent, now) = (needed * 100.0, actual * 100.0);
     match condition.name.as_str() {
         "score" => format!("A score of {needed:.0} (now {actual:.0})"),
-        "share" => format!("{:.0} % in favour (now {:.0} %)", needed * 100.0, actual * 100.0),
-        "confidence" => format!("Enough votes to be {:.0} % sure (now {:.0} %)", needed * 100.0, actual * 100.0),
+        "share" => format!("{percent:.0} % in favour (now {now:.0} %)"),
+        "confidence" => format!("{percent:.0} % in favour by a cautious estimate (now {now:.0} %)"),
         "min_open" => format!("Open for {}", span(needed)),
         "no_objection" => "No curator objects".to_owned(),
         "not_duplicate" => "Not on the shelf yet".to_owned(),

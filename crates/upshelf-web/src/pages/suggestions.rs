@@ -75,7 +75,9 @@ pub(crate) async fn show(
             })
             .into(),
         kinds: kinds
-            .map(|(each, label)| Tab::new(&frame, label, "kind", each.map_or("", SuggestionKind::as_str), each == kind))
+            .map(|(each, label)| {
+                Tab::new(&frame, label, "kind", each.map_or("", SuggestionKind::as_str), each == kind)
+            })
             .into(),
         sorts: sorts.map(|(each, label)| Tab::new(&frame, label, "sort", each.as_str(), each == sort)).into(),
         is_open: status.is_none(),
