@@ -122,7 +122,7 @@ fn a_missing_section_is_made_before_the_closing_ones() {
 
 #[test]
 fn a_list_begins_with_its_first_entry() {
-    for start in ["", "# List\n", "\u{FEFF}# List", "# List\r\n\r\n"] {
+    for start in ["", "# List\n", "\u{FEFF}# List", "# List\r\n\r\n", "---\ntitle: x\n---\n"] {
         let document = list(start);
         let change = document.add(&entry(&["A"], "q", "https://q.example", "q")).expect(start);
         assert_eq!(change.entry.as_ref().expect("it was added").path(), ["A"]);

@@ -97,6 +97,14 @@ fn headings_of_the_first_level_are_categories_where_there_are_several() {
 }
 
 #[test]
+fn front_matter_is_no_heading() {
+    let document = list("---\ntitle: x\nlayout: y\n---\n# List\n## S\n- [a](https://a.example)\n");
+    assert_eq!(document.title(), Some("List"));
+    assert_eq!((document.entries()[0].path(), document.entries()[0].line), (vec!["S".to_owned()], 7));
+    assert_eq!(list("---\n- [a](https://a.example)\n---\n").entries().len(), 1);
+}
+
+#[test]
 fn groups_are_items_that_others_are_nested_in() {
     let document = list(
         "## S\n- Group\n  - [a](https://a.example)\n    - [b](https://b.example)\n- [c](https://c.example)\n",

@@ -1,4 +1,4 @@
-//! Where lines begin and end: at `\n`, `\r\n` or `\r`.
+//! Where a document's text begins, and where lines begin and end: at `\n`, `\r\n` or `\r`.
 
 /// Where lines begin.
 pub(crate) struct Lines(Vec<usize>);
@@ -33,4 +33,26 @@ pub(crate) fn line_end(text: &str, at: usize) -> usize {
         Some(length) if bytes[at + length..].starts_with(b"\r\n") => at + length + 2,
         Some(length) => at + length + 1,
     }
+}
+
+/// What stands before the document: a byte order mark, which would hide a heading on the first line, and front matter
+/// (`---`, `key: value`, `---`), which would be taken for one.
+pub(crate) fn preamble(text: &str) -> usize {
+    let mark = if text.starts_with('\u{FEFF}') { '\u{FEFF}'.len_utf8() } else { 0 };
+    let mut at = line_end(text, mark);
+    if text[mark..at].trim_end() != "---" {
+        return mark;
+    }
+    let is_key = |line: &str| line.split_once(':').is_some_and(|(key, _)| !key.contains(char::is_whitespace));
+    if !is_key(&text[at..line_end(text, at)]) {
+        return mark;
+    }
+    while at < text.len() {
+        let end = line_end(text, at);
+        if matches!(text[at..end].trim_end(), "---" | "...") {
+            return end;
+        }
+        at = end;
+    }
+    mark
 }

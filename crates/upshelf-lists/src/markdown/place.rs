@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use super::head::Found;
-use super::lines::{line_end, line_start};
+use super::lines::{line_end, line_start, preamble};
 use super::scan::Node;
 use super::undo::Splice;
 use super::verify::Wanted;
@@ -155,7 +155,7 @@ impl Document {
             let parent = &self.nodes[parent];
             return (parent.own.end, self.nested_indent(self.prefix(parent)));
         }
-        let start = place.heading.map_or(0, |at| self.headings[at].span.end);
+        let start = place.heading.map_or_else(|| preamble(&self.text), |at| self.headings[at].span.end);
         let next = place.heading.map_or(0, |at| at + 1);
         let end =
             self.headings.get(next).map_or(self.text.len(), |next| line_start(&self.text, next.span.start));

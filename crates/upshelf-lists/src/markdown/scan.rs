@@ -5,7 +5,7 @@ use std::ops::Range;
 use pulldown_cmark::{Event, Parser, Tag, TagEnd};
 
 use super::head::{self, Found, Head, Run};
-use super::lines::{line_end, line_start};
+use super::lines::{line_end, line_start, preamble};
 use super::outline::Heading;
 use super::rows;
 use crate::Reason;
@@ -52,8 +52,7 @@ pub(crate) struct Scan {
 
 /// Reads a whole document in one pass, without recursion.
 pub(crate) fn scan(text: &str) -> Scan {
-    // A byte order mark would hide a heading on the first line.
-    let offset = if text.starts_with('\u{FEFF}') { '\u{FEFF}'.len_utf8() } else { 0 };
+    let offset = preamble(text);
     let mut scanner = Scanner {
         text,
         scan: Scan::default(),
@@ -216,12 +215,10 @@ impl<'a> Scanner<'a> {
         let Some(open) = self.open.last_mut() else { return self.prose(&run) };
         let node = &mut self.scan.nodes[open.node];
         if std::mem::replace(&mut open.read, true) {
-            let end = run.iter().map(|(_, range)| range.end).max().unwrap_or_default();
-            if let Some(found) = node
-                .found
-                .as_deref_mut()
-                .filter(|found| found.rest.description.is_empty() && !node.has_nested)
-            {
+            // A paragraph of its own may hold the description.
+            let found = node.found.as_deref_mut().filter(|found| found.rest.description.is_empty());
+            if let Some(found) = found.filter(|_| !node.has_nested) {
+                let end = run.iter().map(|(_, range)| range.end).max().unwrap_or_default();
                 let attributes = std::mem::take(&mut found.rest.attributes);
                 found.rest = super::notes::split(self.text, run[0].1.start..end);
                 found.rest.attributes.splice(0..0, attributes);
@@ -244,10 +241,10 @@ impl<'a> Scanner<'a> {
 
     /// Reports links within sentences; those that only show an image are badges.
     fn prose(&mut self, run: &Run<'_>) {
+        let is_image = |at: usize| matches!(run.get(at), Some((Event::Start(Tag::Image { .. }), _)));
         let link = run.iter().enumerate().find_map(|(at, (event, range))| match event {
-            Event::Start(Tag::Link { dest_url, .. }) if dest_url.starts_with("http") => {
-                let shows_text = matches!(run.get(at + 1), Some((event, _)) if !matches!(event, Event::Start(Tag::Image { .. })));
-                shows_text.then_some(range.start)
+            Event::Start(Tag::Link { dest_url, .. }) if dest_url.starts_with("http") && !is_image(at + 1) => {
+                Some(range.start)
             }
             _ => None,
         });

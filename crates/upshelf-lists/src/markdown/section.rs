@@ -1,6 +1,6 @@
 //! Sections that have yet to be made.
 
-use super::lines::line_start;
+use super::lines::{line_start, preamble};
 use super::place::Place;
 use super::undo::Splice;
 use super::write::{self, Content};
@@ -18,17 +18,17 @@ impl Document {
             Some(heading) if depth > 0 => usize::from(self.headings[heading].level) + 1,
             _ => self.top_level(),
         };
-        let (mut lines, mut prefix, mut at) = (Vec::new(), self.bullet(), 0);
-        let mut apart = true;
-        if let Some(parent) = place.parent {
-            at = self.nodes[parent].end;
-            prefix = self.nested_indent(self.prefix(&self.nodes[parent])) + &prefix;
-            apart = false;
-        } else {
-            at = at.max(self.end_of_section(place.heading, depth));
-        }
+        let apart = place.parent.is_none();
+        let (at, mut prefix) = match place.parent {
+            Some(parent) => {
+                let parent = &self.nodes[parent];
+                (parent.end, self.nested_indent(self.prefix(parent)) + &self.bullet())
+            }
+            None => (self.end_of_section(place.heading, depth), self.bullet()),
+        };
+        let mut lines = Vec::new();
         for (below, name) in path[depth..].iter().enumerate() {
-            match place.parent.is_none() && level + below <= 6 {
+            match apart && level + below <= 6 {
                 true => lines.extend([
                     format!("{} {}", "#".repeat(level + below), write::heading(name)),
                     String::new(),
@@ -41,25 +41,27 @@ impl Document {
         }
         lines.extend(content.item(&prefix, &style)?);
         if apart {
-            // As far from what precedes it as most headings are.
-            let mut gaps: Vec<usize> = self
-                .headings
-                .iter()
-                .skip(1)
-                .map(|heading| self.blank_lines_before(heading.span.start))
-                .collect();
-            gaps.sort_unstable();
-            let gap = gaps.get(gaps.len() / 2).copied().unwrap_or(1);
-            lines.splice(0..0, vec![String::new(); gap.clamp(1, 3) - 1]);
+            lines.splice(0..0, vec![String::new(); self.gap().clamp(1, 3) - 1]);
         }
         Ok(self.insert(at, &lines, apart, apart))
     }
 
-    fn blank_lines_before(&self, at: usize) -> usize {
-        let before = &self.text[..line_start(&self.text, at)];
-        before[before.trim_end().len()..].matches('\n').count().saturating_sub(1)
+    /// How many blank lines stand before most headings.
+    fn gap(&self) -> usize {
+        let mut gaps: Vec<usize> = self
+            .headings
+            .iter()
+            .skip(1)
+            .map(|heading| {
+                let before = &self.text[..line_start(&self.text, heading.span.start)];
+                before[before.trim_end().len()..].matches('\n').count().saturating_sub(1)
+            })
+            .collect();
+        gaps.sort_unstable();
+        gaps.get(gaps.len() / 2).copied().unwrap_or(1)
     }
 
+    /// The level of most headings that stand for outermost categories.
     fn top_level(&self) -> usize {
         let mut counts = [0_usize; 7];
         for heading in self.headings.iter().filter(|heading| heading.path.len() == 1) {
@@ -87,6 +89,6 @@ impl Document {
         let end =
             next.and_then(|at| self.headings.get(at)).map(|next| line_start(&self.text, next.span.start));
         let end = end.unwrap_or(self.text.len());
-        self.last_line(if self.text.starts_with('\u{FEFF}') { 3.min(end) } else { 0 }, end)
+        self.last_line(preamble(&self.text), end)
     }
 }
