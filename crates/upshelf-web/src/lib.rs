@@ -56,8 +56,11 @@ pub fn router_with(web: Web, more: Router<Web>) -> Router {
     let (described, _) = openapi::described().split_for_parts();
     let described =
         described.layer(from_fn_with_state(web.clone(), edge::idempotency)).layer(from_fn(edge::etag));
-    // A few hundred bytes are not worth the work.
-    let worth = SizeAbove::new(1024).and(NotForContentType::IMAGES).and(NotForContentType::SSE);
+    // A few hundred bytes are not worth the work. Problems are written anew at the edge, which names their request.
+    let worth = SizeAbove::new(1024)
+        .and(NotForContentType::IMAGES)
+        .and(NotForContentType::SSE)
+        .and(NotForContentType::const_new(problem::MEDIA_TYPE));
     Router::new()
         .merge(described)
         .merge(openapi::router())

@@ -16,6 +16,9 @@ use utoipa::ToSchema;
 /// The media type of a problem.
 pub(crate) const MEDIA_TYPE: &str = "application/problem+json";
 
+/// No name and no sentence of ours is longer.
+const LONGEST_TEXT: usize = 400;
+
 /// A result of a handler.
 pub(crate) type Result<T, E = Problem> = std::result::Result<T, E>;
 
@@ -104,7 +107,11 @@ impl Problem {
     }
 
     /// 422: these values cannot be taken.
-    pub(crate) fn invalid_fields(errors: Vec<FieldError>) -> Problem {
+    pub(crate) fn invalid_fields(mut errors: Vec<FieldError>) -> Problem {
+        for error in &mut errors {
+            shorten(&mut error.field);
+            shorten(&mut error.detail);
+        }
         let detail = match &errors[..] {
             [one] if one.field.is_empty() => one.detail.clone(),
             [one] => format!("{}: {}", one.field, one.detail),
@@ -264,6 +271,14 @@ impl Problem {
             Ok(place) => self.with_header(axum::http::header::LOCATION, place),
             Err(_) => self,
         }
+    }
+}
+
+/// Names and values that somebody made up can be as long as a body.
+fn shorten(text: &mut String) {
+    if text.len() > LONGEST_TEXT {
+        text.truncate(text.floor_char_boundary(LONGEST_TEXT));
+        text.push('…');
     }
 }
 

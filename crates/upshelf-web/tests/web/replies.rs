@@ -25,6 +25,23 @@ async fn what_has_not_changed_is_not_sent_again() {
 }
 
 #[tokio::test]
+async fn a_long_problem_can_be_read_by_who_takes_packed_replies() {
+    let app = App::open().await;
+    let mia = app.member("mia").await.header("accept-encoding", "gzip, br");
+    let mut draft = json!({"title": "Mine"});
+    for field in 0..200 {
+        draft[format!("unknown{field}")] = json!("x".repeat(50));
+    }
+    mia.post("/api/v1/collections", draft).await.refused(422, "invalid");
+    let mut draft = json!({"title": "Mine"});
+    draft["x".repeat(5_000)] = json!(1);
+    let reply = mia.post("/api/v1/collections", draft).await;
+    reply.refused(422, "invalid");
+    assert_eq!(reply.header("content-encoding"), "");
+    assert!(reply.body.len() < 2_000, "what was sent is not sent back at length: {} bytes", reply.body.len());
+}
+
+#[tokio::test]
 async fn pages_of_a_list_hold_every_row_once() {
     let app = App::open().await;
     let ids = app.shelve().await;
