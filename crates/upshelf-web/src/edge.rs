@@ -10,7 +10,7 @@ mod renewal;
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
-use axum::body::Body;
+use axum::body::{Body, HttpBody};
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::header::{CONTENT_ENCODING, ETAG};
 use axum::http::{HeaderName, HeaderValue, StatusCode};
@@ -27,11 +27,22 @@ use crate::problem::{Problem, explain};
 use crate::web::Web;
 
 pub(crate) use etag::{etag, strong};
-pub(crate) use idempotency::idempotency;
+
+/// What every operation that the document describes does for its clients: what is read carries a tag, and what is
+/// written can be sent twice.
+pub(crate) async fn courtesy(State(web): State<Web>, request: Request, next: Next) -> Response {
+    match request.method().is_safe() {
+        true => etag(request, next).await,
+        false => idempotency::idempotency(web, request, next).await,
+    }
+}
 
 static X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// Longer than any address that we make; browsers stop at 2,000 to 8,000 characters.
 const LONGEST_URI: usize = 8 * 1024;
+
+/// About as many headers as every reply gets here.
+const MORE_HEADERS: usize = 12;
 
 /// The outermost of what we do.
 pub(crate) async fn edge(State(web): State<Web>, mut request: Request, next: Next) -> Response {
@@ -45,7 +56,11 @@ pub(crate) async fn edge(State(web): State<Web>, mut request: Request, next: Nex
     let reply = answer(&web, request, next).await;
 
     let mut reply = explain(reply);
-    reply.headers_mut().extend(notes.take());
+    let headers = reply.headers_mut();
+    headers.reserve(MORE_HEADERS);
+    for (name, value) in notes.take() {
+        headers.append(name, value);
+    }
     weaken_etag(&mut reply);
     headers::secure(&web, &mut reply);
     let reply = name(reply, &request_id);
@@ -67,7 +82,9 @@ async fn answer(web: &Web, mut request: Request, next: Next) -> Response {
     let (time, limit) = allowance(web, request.uri().path());
     request.extensions_mut().insert(BodyLimit(limit));
     let pause = web.settings().body_pause;
-    let request = request.map(|body| Body::new(TimeoutBody::new(pause, body)));
+    if !request.body().is_end_stream() {
+        request = request.map(|body| Body::new(TimeoutBody::new(pause, body)));
+    }
     let work = async {
         let request = renewal::renew(web, request).await;
         next.run(request).await

@@ -21,6 +21,7 @@ mod cookies;
 mod edge;
 mod extract;
 mod feeds;
+mod kept;
 mod limits;
 mod metrics;
 mod openapi;
@@ -40,7 +41,7 @@ pub use settings::Settings;
 pub use web::{Parts, Web};
 
 use axum::Router;
-use axum::middleware::{from_fn, from_fn_with_state};
+use axum::middleware::from_fn_with_state;
 use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{NotForContentType, Predicate, SizeAbove};
 
@@ -54,8 +55,7 @@ pub fn router(web: Web) -> Router {
 /// The whole site, with more routes behind the same door.
 pub fn router_with(web: Web, more: Router<Web>) -> Router {
     let (described, _) = openapi::described().split_for_parts();
-    let described =
-        described.layer(from_fn_with_state(web.clone(), edge::idempotency)).layer(from_fn(edge::etag));
+    let described = described.layer(from_fn_with_state(web.clone(), edge::courtesy));
     // A few hundred bytes are not worth the work. Problems are written anew at the edge, which names their request.
     let worth = SizeAbove::new(1024)
         .and(NotForContentType::IMAGES)

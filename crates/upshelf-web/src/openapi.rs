@@ -17,7 +17,7 @@ use utoipa::openapi::security::{
 use utoipa::openapi::{ContentBuilder, Info, License, OpenApi, Ref, RefOr, Response};
 use utoipa_axum::router::OpenApiRouter;
 
-use crate::problem::{MEDIA_TYPE, Problem, Result};
+use crate::problem::{MEDIA_TYPE, Problem, Report, Result};
 use crate::web::Web;
 use crate::{api, edge, feeds, operations};
 
@@ -75,7 +75,7 @@ fn complete(document: &mut OpenApi) {
         "Set by the site's own forms; `upshelf-access` where the site is on plain HTTP.",
     ));
     components.add_security_scheme("cookie", SecurityScheme::ApiKey(cookie));
-    add_schema::<Problem>(document);
+    add_schema::<Report>(document);
     // The queries' words: only bodies bring their schemas along by themselves.
     add_schema::<ResourceSort>(document);
     add_schema::<SuggestionSort>(document);

@@ -1,5 +1,7 @@
 //! Errors as RFC 9457 has them: the only thing that is turned into an error response.
 
+mod reasons;
+
 use std::borrow::Cow;
 use std::sync::Arc;
 
@@ -8,9 +10,6 @@ use axum::http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
-use upshelf_catalog::{self as catalog, Refusal};
-use upshelf_session as session;
-use upshelf_store as store;
 use utoipa::ToSchema;
 
 /// The media type of a problem.
@@ -22,13 +21,18 @@ const LONGEST_TEXT: usize = 400;
 /// A result of a handler.
 pub(crate) type Result<T, E = Problem> = std::result::Result<T, E>;
 
+/// What went wrong with a request: small, because every result carries room for one.
+#[derive(Clone, Debug)]
+pub(crate) struct Problem(Box<Report>);
+
 /// What went wrong with a request (RFC 9457).
 #[derive(Clone, Debug, Serialize, ToSchema)]
-pub(crate) struct Problem {
+#[schema(as = Problem)]
+pub(crate) struct Report {
     /// Names the kind of problem; `about:blank` where the status says it all.
     #[serde(rename = "type")]
     #[schema(example = "about:blank")]
-    kind: Cow<'static, str>,
+    kind: &'static str,
     /// The status in words.
     title: &'static str,
     /// The HTTP status.
@@ -38,7 +42,7 @@ pub(crate) struct Problem {
     detail: Cow<'static, str>,
     /// What happened, as a word for programs.
     #[schema(example = "suggestion_closed")]
-    code: Cow<'static, str>,
+    code: &'static str,
     /// What is wrong with single fields.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(required = false)]
@@ -64,20 +68,20 @@ impl Problem {
     /// Describes a problem in a word and a sentence.
     pub(crate) fn new(
         status: StatusCode,
-        code: impl Into<Cow<'static, str>>,
+        code: &'static str,
         detail: impl Into<Cow<'static, str>>,
     ) -> Problem {
-        Problem {
-            kind: Cow::Borrowed("about:blank"),
+        Problem(Box::new(Report {
+            kind: "about:blank",
             title: status.canonical_reason().unwrap_or("Error"),
             status: status.as_u16(),
             detail: detail.into(),
-            code: code.into(),
+            code,
             errors: Vec::new(),
             request_id: String::new(),
             headers: HeaderMap::new(),
             source: None,
-        }
+        }))
     }
 
     /// 400: the request cannot be read.
@@ -117,7 +121,9 @@ impl Problem {
             [one] => format!("{}: {}", one.field, one.detail),
             several => format!("{} fields cannot be taken as they are.", several.len()),
         };
-        Problem { errors, ..Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", detail) }
+        let mut problem = Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", detail);
+        problem.0.errors = errors;
+        problem
     }
 
     /// 503: not now.
@@ -136,8 +142,9 @@ impl Problem {
         Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "Something went wrong on our side.")
     }
 
-    fn caused_by(self, source: impl std::error::Error + Send + Sync + 'static) -> Problem {
-        Problem { source: Some(Arc::new(source)), ..self }
+    fn caused_by(mut self, source: impl std::error::Error + Send + Sync + 'static) -> Problem {
+        self.0.source = Some(Arc::new(source));
+        self
     }
 
     /// Describes a bare error status that did not come from a handler of ours.
@@ -153,38 +160,38 @@ impl Problem {
 
     /// Adds a header to the reply.
     pub(crate) fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Problem {
-        self.headers.insert(name, value);
+        self.0.headers.insert(name, value);
         self
     }
 
     /// The HTTP status.
     pub(crate) fn status(&self) -> StatusCode {
-        StatusCode::from_u16(self.status).expect("it was a status when the problem was made")
+        StatusCode::from_u16(self.0.status).expect("it was a status when the problem was made")
     }
 
     /// The word for programs.
     pub(crate) fn code(&self) -> &str {
-        &self.code
+        self.0.code
     }
 
     /// The sentence for a person.
     pub(crate) fn detail(&self) -> &str {
-        &self.detail
+        &self.0.detail
     }
 
     /// What is wrong with single fields.
     pub(crate) fn errors(&self) -> &[FieldError] {
-        &self.errors
+        &self.0.errors
     }
 
     /// The cause of a failure on our side.
     pub(crate) fn source(&self) -> Option<&(dyn std::error::Error + Send + Sync)> {
-        self.source.as_deref()
+        self.0.source.as_deref()
     }
 
     /// Names the request.
     pub(crate) fn of_request(mut self, request_id: &str) -> Problem {
-        request_id.clone_into(&mut self.request_id);
+        request_id.clone_into(&mut self.0.request_id);
         self
     }
 }
@@ -192,10 +199,10 @@ impl Problem {
 impl IntoResponse for Problem {
     /// Leaves itself in the response's extensions, so that what lies further out can name the request, or show a page.
     fn into_response(self) -> Response {
-        let body = serde_json::to_vec(&self).expect("a problem is plain JSON");
+        let body = serde_json::to_vec(&self.0).expect("a problem is plain JSON");
         let mut response = Response::new(Body::from(body));
         *response.status_mut() = self.status();
-        response.headers_mut().extend(self.headers.clone());
+        response.headers_mut().extend(self.0.headers.clone());
         response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
         response.extensions_mut().insert(self);
         response
@@ -219,105 +226,10 @@ pub(crate) fn explain(response: Response) -> Response {
     problem.into_response()
 }
 
-impl From<catalog::Error> for Problem {
-    fn from(error: catalog::Error) -> Problem {
-        match error {
-            catalog::Error::Refused(refusal) => refusal.into(),
-            catalog::Error::Store(error) => error.into(),
-            catalog::Error::Busy => {
-                Problem::unavailable("busy", "Many people are signing in; try again in a moment.")
-            }
-            error @ (catalog::Error::Queue(_) | catalog::Error::Load(_)) => Problem::internal(error),
-        }
-    }
-}
-
-impl From<Refusal> for Problem {
-    fn from(refusal: Refusal) -> Problem {
-        let status = match &refusal {
-            Refusal::NotFound(_) => StatusCode::NOT_FOUND,
-            Refusal::NotAllowed(_) | Refusal::Banned | Refusal::OwnSuggestion | Refusal::TooYoung(_) => {
-                StatusCode::FORBIDDEN
-            }
-            Refusal::SuggestionClosed(_)
-            | Refusal::DuplicateResource(_)
-            | Refusal::DuplicateSuggestion(_)
-            | Refusal::OutOfDate(_)
-            | Refusal::Conflict
-            | Refusal::Taken(_)
-            | Refusal::LastAdmin => StatusCode::CONFLICT,
-            Refusal::SetUp(_) | Refusal::WrongPassword => StatusCode::FORBIDDEN,
-            Refusal::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
-        };
-        if let Refusal::Invalid(faults) = refusal {
-            let told = faults
-                .into_iter()
-                .map(|fault| FieldError { field: fault.field.to_owned(), detail: fault.detail });
-            return Problem::invalid_fields(told.collect());
-        }
-        let problem = Problem::new(status, refusal.code(), sentence(&refusal.to_string()));
-        match &refusal {
-            // Where the thing that is there already can be found.
-            Refusal::DuplicateResource(id) => problem.seen_at(format!("/api/v1/resources/{id}")),
-            Refusal::DuplicateSuggestion(id) => problem.seen_at(format!("/api/v1/suggestions/{id}")),
-            _ => problem,
-        }
-    }
-}
-
-impl Problem {
-    fn seen_at(self, place: String) -> Problem {
-        match HeaderValue::try_from(place) {
-            Ok(place) => self.with_header(axum::http::header::LOCATION, place),
-            Err(_) => self,
-        }
-    }
-}
-
 /// Names and values that somebody made up can be as long as a body.
 fn shorten(text: &mut String) {
     if text.len() > LONGEST_TEXT {
         text.truncate(text.floor_char_boundary(LONGEST_TEXT));
         text.push('…');
-    }
-}
-
-/// Some refusals begin with the name of a thing.
-fn sentence(text: &str) -> String {
-    let mut letters = text.chars();
-    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
-}
-
-impl From<store::Error> for Problem {
-    fn from(error: store::Error) -> Problem {
-        match error {
-            store::Error::Cursor => Problem::invalid("cursor", "This cursor was not made here."),
-            store::Error::Taken(unique) => Refusal::Taken(unique).into(),
-            store::Error::Closing => {
-                Problem::unavailable("closing", "The site is closing; try again in a moment.")
-            }
-            error @ (store::Error::Database(..)
-            | store::Error::Migration(_)
-            | store::Error::Address(_)
-            | store::Error::Stored(..)
-            | store::Error::Inside(_)
-            | store::Error::Backup(_)
-            | store::Error::File(..)) => Problem::internal(error),
-        }
-    }
-}
-
-impl From<session::Error> for Problem {
-    fn from(error: session::Error) -> Problem {
-        match error {
-            session::Error::Invalid => Problem::unauthorized("token_invalid", "The token is not valid."),
-            session::Error::Expired => Problem::unauthorized("token_expired", "The token has expired."),
-            session::Error::Revoked => Problem::unauthorized("session_ended", "The session has ended."),
-            session::Error::Reused { .. } => Problem::unauthorized(
-                "token_reused",
-                "This refresh token was replaced before; to be safe, the session has ended.",
-            ),
-            error @ (session::Error::Vault(_) | session::Error::Keys(_)) => Problem::internal(error),
-        }
     }
 }

@@ -2,11 +2,12 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use tokio_util::task::TaskTracker;
-use upshelf_catalog::Catalog;
+use upshelf_catalog::{Catalog, CategoryTree, ResourceView};
 use upshelf_session::Sessions;
-use upshelf_store::Store;
+use upshelf_store::{Store, Tag};
 use upshelf_throttle::Throttle;
 
+use crate::kept::Kept;
 use crate::settings::Settings;
 
 /// What the door stands on. Cheap to clone.
@@ -16,6 +17,15 @@ pub struct Web(Arc<Inner>);
 struct Inner {
     parts: Parts,
     settings: Settings,
+    written: Lists,
+}
+
+/// The lists that everybody reads, written.
+#[derive(Default)]
+pub(crate) struct Lists {
+    pub(crate) popular: Kept<Vec<ResourceView>>,
+    pub(crate) categories: Kept<CategoryTree>,
+    pub(crate) tags: Kept<Vec<Tag>>,
 }
 
 /// What [`Web`] is made of.
@@ -34,7 +44,7 @@ pub struct Parts {
 impl Web {
     /// Puts the parts together.
     pub fn new(parts: Parts, settings: Settings) -> Web {
-        Web(Arc::new(Inner { parts, settings }))
+        Web(Arc::new(Inner { parts, settings, written: Lists::default() }))
     }
 
     /// What members can do.
@@ -58,6 +68,10 @@ impl Web {
 
     pub(crate) fn tracker(&self) -> &TaskTracker {
         &self.0.parts.tracker
+    }
+
+    pub(crate) fn written(&self) -> &Lists {
+        &self.0.written
     }
 
     pub(crate) fn now(&self) -> Timestamp {

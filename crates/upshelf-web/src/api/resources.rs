@@ -11,6 +11,7 @@ use utoipa_axum::routes;
 
 use super::reply::Items;
 use crate::extract::{Id, Json, Limited, MaybeMember, PageQuery, Query, page};
+use crate::kept::Written;
 use crate::limits::{Read, Search};
 use crate::problem::{Problem, Result};
 use crate::web::Web;
@@ -91,10 +92,10 @@ async fn popular(
     State(web): State<Web>,
     _: MaybeMember,
     Query(LimitQuery { limit }): Query<LimitQuery>,
-) -> Result<Items> {
-    let limit = page(limit, None)?.limit();
-    let popular = web.catalog().popular(u32::try_from(limit).unwrap_or(u32::MAX)).await?;
-    Ok(Items::of(&popular))
+) -> Result<Written> {
+    let limit = u32::try_from(page(limit, None)?.limit()).unwrap_or(u32::MAX);
+    let popular = web.catalog().popular(limit).await?;
+    Ok(web.written().popular.of(limit, popular, |popular| popular))
 }
 
 /// Gives one resource

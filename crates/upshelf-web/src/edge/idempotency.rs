@@ -4,7 +4,7 @@ use std::panic::AssertUnwindSafe;
 
 use aws_lc_rs::digest::{Context, SHA256};
 use axum::body::{Body, to_bytes};
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::middleware::Next;
@@ -25,8 +25,8 @@ const LONGEST_KEY: usize = 255;
 ///
 /// A reply that holds a secret (marked `no-store`) is never kept: such a request is done again. So is one that failed
 /// on our side, or that came too often.
-pub(crate) async fn idempotency(State(web): State<Web>, request: Request, next: Next) -> Response {
-    if request.method().is_safe() || !request.headers().contains_key(&IDEMPOTENCY_KEY) {
+pub(super) async fn idempotency(web: Web, request: Request, next: Next) -> Response {
+    if !request.headers().contains_key(&IDEMPOTENCY_KEY) {
         return next.run(request).await;
     }
     once(&web, request, next).await.unwrap_or_else(IntoResponse::into_response)

@@ -1,20 +1,22 @@
 //! Background work, as its operators see it.
 
+mod views;
+
 use std::time::Duration;
 
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
-use upshelf_queue::{Broker, Entry, State as JobState, Stats};
-use upshelf_store::{Page, Time};
+use upshelf_queue::{Broker, State as JobState};
+use upshelf_store::Page;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::extract::{Admin, Json, Limited, MaybeJson, Path, Query, page};
 use crate::limits::{Read, Write};
-use crate::problem::{Problem, Result};
+use crate::problem::Result;
 use crate::web::Web;
+use views::{JobView, QueueView, StateWord};
 
 pub(super) fn router() -> OpenApiRouter<Web> {
     OpenApiRouter::new()
@@ -62,58 +64,6 @@ impl QueueName {
     }
 }
 
-/// The numbers of a queue at this moment.
-#[derive(Serialize, ToSchema)]
-struct QueueView {
-    /// Names the queue.
-    name: QueueName,
-    /// Whether it hands out no jobs.
-    is_paused: bool,
-    /// Jobs that are due.
-    waiting: u64,
-    /// Jobs that are due, of another priority than normal.
-    prioritized: u64,
-    /// Jobs that are due, but held back because the queue is paused.
-    paused: u64,
-    /// Jobs that are not due yet, or between two attempts.
-    delayed: u64,
-    /// Jobs that run.
-    active: u64,
-    /// Jobs that are done, and still kept.
-    completed: u64,
-    /// Jobs that failed, and are still kept.
-    failed: u64,
-    /// For how many seconds the oldest job that is due has been so.
-    oldest_waiting_seconds: Option<f64>,
-    /// Jobs completed within the last minute.
-    completed_last_minute: u64,
-    /// How many seconds those waited on average.
-    mean_wait_seconds: Option<f64>,
-    /// How many seconds those ran on average.
-    mean_run_seconds: Option<f64>,
-}
-
-impl QueueView {
-    fn new(name: QueueName, stats: Stats) -> QueueView {
-        let seconds = |time: Option<Duration>| time.map(|time| time.as_secs_f64());
-        QueueView {
-            name,
-            is_paused: stats.is_paused,
-            waiting: stats.waiting,
-            prioritized: stats.prioritized,
-            paused: stats.paused,
-            delayed: stats.delayed,
-            active: stats.active,
-            completed: stats.completed,
-            failed: stats.failed,
-            oldest_waiting_seconds: seconds(stats.oldest_waiting),
-            completed_last_minute: stats.completed_last_minute,
-            mean_wait_seconds: seconds(stats.mean_wait),
-            mean_run_seconds: seconds(stats.mean_run),
-        }
-    }
-}
-
 async fn view(web: &Web, name: QueueName) -> Result<QueueView> {
     Ok(QueueView::new(name, web.catalog().queue().stats(name.as_str()).await?))
 }
@@ -127,98 +77,6 @@ async fn list(_: Limited<Read>, State(web): State<Web>, _: Admin) -> Result<Json
         items.push(view(&web, name).await?);
     }
     Ok(Json(Page { items, next_cursor: None }))
-}
-
-/// Where a job is in its life.
-#[derive(Clone, Copy, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "lowercase")]
-enum StateWord {
-    /// Due, or about to be.
-    Waiting,
-    /// Not due yet, or between two attempts.
-    Delayed,
-    /// Running.
-    Active,
-    /// Done.
-    Completed,
-    /// Out of attempts, or failed for good.
-    Failed,
-}
-
-impl From<StateWord> for JobState {
-    fn from(word: StateWord) -> JobState {
-        match word {
-            StateWord::Waiting => JobState::Waiting,
-            StateWord::Delayed => JobState::Delayed,
-            StateWord::Active => JobState::Active,
-            StateWord::Completed => JobState::Completed,
-            StateWord::Failed => JobState::Failed,
-        }
-    }
-}
-
-impl From<JobState> for StateWord {
-    fn from(state: JobState) -> StateWord {
-        match state {
-            JobState::Waiting => StateWord::Waiting,
-            JobState::Delayed => StateWord::Delayed,
-            JobState::Active => StateWord::Active,
-            JobState::Completed => StateWord::Completed,
-            JobState::Failed => StateWord::Failed,
-        }
-    }
-}
-
-/// One job.
-#[derive(Serialize, ToSchema)]
-struct JobView {
-    /// Names the job.
-    id: i64,
-    /// Its kind.
-    name: String,
-    /// Where it is in its life.
-    state: StateWord,
-    /// What it works on.
-    #[schema(value_type = Object)]
-    payload: Value,
-    /// Attempts begun so far.
-    attempt: u16,
-    /// Attempts it has in all.
-    attempts: u16,
-    /// When it was inserted.
-    created_at: Time,
-    /// When it was, is or will be due.
-    due_at: Time,
-    /// When its last attempt began.
-    begun_at: Option<Time>,
-    /// When it was completed or failed.
-    finished_at: Option<Time>,
-    /// Why its last failed attempt failed.
-    error: Option<String>,
-    /// How far the work is, in percent.
-    progress: Option<u8>,
-    /// The newest lines of its log.
-    log: Vec<String>,
-}
-
-impl From<Entry> for JobView {
-    fn from(job: Entry) -> JobView {
-        JobView {
-            id: job.id.0,
-            name: job.name,
-            state: job.state.into(),
-            payload: serde_json::from_str(job.payload.get()).unwrap_or_default(),
-            attempt: job.attempt,
-            attempts: job.attempts,
-            created_at: job.created_at.into(),
-            due_at: job.due_at.into(),
-            begun_at: job.begun_at.map(Time::from),
-            finished_at: job.finished_at.map(Time::from),
-            error: job.error,
-            progress: job.progress,
-            log: job.log,
-        }
-    }
 }
 
 /// Which jobs to list.
@@ -338,13 +196,4 @@ async fn retry_failed(
     Path(name): Path<QueueName>,
 ) -> Result<Json<JobCount>> {
     Ok(Json(JobCount { jobs: web.catalog().queue().retry_failed(name.as_str()).await? }))
-}
-
-impl From<upshelf_queue::Error> for Problem {
-    fn from(error: upshelf_queue::Error) -> Problem {
-        match error {
-            upshelf_queue::Error::Cursor => Problem::invalid("cursor", "This cursor was not made here."),
-            error => Problem::internal(error),
-        }
-    }
 }
