@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use axum::body::{Body, HttpBody};
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::header::{CONTENT_ENCODING, ETAG};
+use axum::http::header::{CONTENT_ENCODING, ETAG, SET_COOKIE};
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -58,7 +58,9 @@ pub(crate) async fn edge(State(web): State<Web>, mut request: Request, next: Nex
     let mut reply = explain(reply);
     let headers = reply.headers_mut();
     headers.reserve(MORE_HEADERS);
-    for (name, value) in notes.take() {
+    // Who has just signed in or out with this reply wants none of the cookies from before.
+    let has_cookies = headers.contains_key(SET_COOKIE);
+    for (name, value) in notes.take().into_iter().filter(|(name, _)| !has_cookies || name != SET_COOKIE) {
         headers.append(name, value);
     }
     weaken_etag(&mut reply);

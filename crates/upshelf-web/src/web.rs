@@ -3,8 +3,8 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use tokio_util::task::TaskTracker;
 use upshelf_catalog::{Catalog, CategoryTree, ResourceView};
-use upshelf_session::Sessions;
-use upshelf_store::{Store, Tag};
+use upshelf_session::{self as session, Device, Sessions, Tokens};
+use upshelf_store::{MemberId, Store, Tag};
 use upshelf_throttle::Throttle;
 
 use crate::kept::Kept;
@@ -68,6 +68,24 @@ impl Web {
 
     pub(crate) fn tracker(&self) -> &TaskTracker {
         &self.0.parts.tracker
+    }
+
+    /// Exchanges a refresh token for the next pair. Whose token was copied is told.
+    pub(crate) async fn refresh(&self, token: &str, device: &Device) -> Result<Tokens, session::Error> {
+        let refreshed = self.sessions().refresh(token, device, self.now()).await;
+        if let Err(session::Error::Reused { member_id, session_id }) = &refreshed {
+            let text = "A sign-in of yours was used from two places at once, so it has ended. Change your password if \
+                        that was not you.";
+            let told =
+                self.catalog().tell_of_security(MemberId(*member_id), &session_id.to_string(), text).await;
+            if let Err(error) = told {
+                tracing::error!(
+                    error = &error as &dyn std::error::Error,
+                    "could not tell a member of a copied token"
+                );
+            }
+        }
+        refreshed
     }
 
     pub(crate) fn written(&self) -> &Lists {

@@ -177,7 +177,7 @@ async fn refresh(
     Json(RefreshRequest { refresh_token }): Json<RefreshRequest>,
 ) -> Result<impl IntoResponse> {
     let device = Device::new(Some(ip), agent.as_deref());
-    let tokens = web.sessions().refresh(&refresh_token, &device, web.now()).await?;
+    let tokens = web.refresh(&refresh_token, &device).await?;
     let member = web.catalog().find_member(MemberId(tokens.member_id)).await?;
     let member = member.filter(|member| member.banned_at.is_none());
     let member = member.ok_or_else(|| Problem::unauthorized("session_ended", "The session has ended."))?;

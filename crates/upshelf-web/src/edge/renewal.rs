@@ -17,7 +17,7 @@ pub(super) async fn renew(web: &Web, mut request: Request) -> Request {
     let Some(token) = cookies::refresh_token(web, headers) else { return request };
     let ClientIp(ip) = ClientIp::of(request.extensions(), headers, &web.settings().trusted_proxies);
     let agent = headers.get(USER_AGENT).and_then(|agent| agent.to_str().ok());
-    let lines = match web.sessions().refresh(token, &Device::new(Some(ip), agent), web.now()).await {
+    let lines = match web.refresh(token, &Device::new(Some(ip), agent)).await {
         Ok(tokens) => {
             let renewed = Renewed(tokens.access_token.expose_secret().to_owned());
             let lines = SetCookies::signed_in(web, &tokens).lines();

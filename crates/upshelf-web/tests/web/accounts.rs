@@ -34,6 +34,8 @@ async fn somebody_registers_signs_in_refreshes_and_signs_out() {
     app.hand.advance(std::time::Duration::from_secs(31));
     app.anon().post("/api/v1/auth/refresh", refresh).await.refused(401, "token_reused");
     mia.get("/api/v1/auth/me").await.refused(401, "session_ended");
+    let told = app.anon().bearer(&token(&made)).get("/api/v1/notifications").await.done(200);
+    assert_eq!(told["items"][0]["kind"], "security", "a member is told of a copied token: {told}");
     let again = app.anon().bearer(&token(&made));
     again.post("/api/v1/auth/logout", json!(null)).await.done(204);
     again.get("/api/v1/auth/me").await.refused(401, "session_ended");

@@ -141,3 +141,19 @@ async fn another_site_cannot_sign_a_browser_in() {
     evil.post("/api/v1/auth/login", login).await.refused(403, "cross_site");
     evil.send(Method::GET, "/api/v1/resources", None, Vec::new()).await.done(200);
 }
+
+#[tokio::test]
+async fn a_sign_in_outlasts_the_cookies_of_one_that_has_ended() {
+    let app = App::with(Setup { settings: https(), ..Setup::default() }).await;
+    let account = app.account("mia", Role::Member).await;
+    let (access, refresh) = tokens(&app).await;
+    app.anon().bearer(&access).post("/api/v1/auth/logout", json!(null)).await.done(204);
+    let stale = app.anon().header("cookie", &format!("__Host-upshelf-refresh={refresh}"));
+    let form = format!("login={}&password={PASSWORD}", account.username).into_bytes();
+    let own = stale.header("sec-fetch-site", "same-origin");
+    let reply = own.send(Method::POST, "/sign-in", Some("application/x-www-form-urlencoded"), form).await;
+    assert_eq!(reply.status.as_u16(), 303, "{reply}");
+    let lines: Vec<_> = reply.headers.get_all("set-cookie").iter().collect();
+    assert_eq!(lines.len(), 2, "{lines:?}");
+    assert!(lines.iter().all(|line| !line.to_str().expect("text").contains("Max-Age=0")), "{lines:?}");
+}
