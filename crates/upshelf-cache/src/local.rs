@@ -68,7 +68,9 @@ impl Local {
     pub(crate) fn new(weight: u64) -> Self {
         let options = OptionsBuilder::new()
             .shards(usize::try_from(weight / SHARD).unwrap_or(usize::MAX).clamp(1, 64))
-            .estimated_items_capacity(usize::try_from(weight / 1024).unwrap_or(usize::MAX).clamp(64, 1 << 20))
+            .estimated_items_capacity(
+                usize::try_from(weight / 16_384).unwrap_or(usize::MAX).clamp(64, 1 << 20),
+            )
             .weight_capacity(weight)
             .build()
             .expect("both capacities are given");

@@ -135,7 +135,7 @@ impl Job for CleanUp {
 /// Hands a store's transaction to the queue, so that a job is committed with its cause.
 pub(crate) fn connection(tx: &mut Tx) -> Connection<'_> {
     match tx {
-        Tx::Sqlite(tx) => Connection::Sqlite(&mut **tx),
-        Tx::Postgres(tx) => Connection::Postgres(&mut **tx),
+        Tx::Sqlite(tx) => Connection::Sqlite(tx),
+        Tx::Postgres(tx) => Connection::Postgres(tx),
     }
 }

@@ -55,7 +55,7 @@ use tokio_util::task::TaskTracker;
 use upshelf_bus::Bus;
 use upshelf_cache::Cache;
 use upshelf_queue::Queue;
-use upshelf_store::{Ballots, Clock, Store, SuggestionId};
+use upshelf_store::{Ballots, Clock, Store, SuggestionId, Vocabulary};
 use upshelf_tally::Tally;
 
 pub use accounts::NewAccount;
@@ -108,6 +108,7 @@ pub(crate) struct Inner {
     pub(crate) origin_key: OnceCell<hmac::Key>,
     pub(crate) has_admin: AtomicBool,
     pub(crate) change_mark: Mutex<Option<String>>,
+    pub(crate) vocabulary: Vocabulary,
 }
 
 /// What the catalog stands on.
@@ -174,6 +175,7 @@ impl Catalog {
             origin_key: OnceCell::new(),
             has_admin: AtomicBool::new(false),
             change_mark: Mutex::new(None),
+            vocabulary: Vocabulary::default(),
             services,
             settings,
             ballots,

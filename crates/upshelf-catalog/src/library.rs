@@ -77,7 +77,7 @@ impl Catalog {
         // PostgreSQL refuses to look for a NUL, and nothing on the shelf holds one.
         let query = query.replace('\0', " ");
         let mut tx = self.store().read().await?;
-        let ids = tx.search(&query, limit).await?;
+        let ids = tx.search_knowing(&self.inner.vocabulary, &query, limit).await?;
         let found = tx.list_resources_of(&ids).await?;
         self.views_of(&mut tx, found).await
     }

@@ -23,6 +23,9 @@ pub(crate) struct ShelfChange {
     pub(crate) after: ResourceState,
 }
 
+/// Where in a list a resource stands.
+type Paths<'t> = Vec<&'t [String]>;
+
 /// What takes the change of one list's document back.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct ListUndo {
@@ -240,7 +243,7 @@ impl Catalog {
     /// the document is imported anew.
     async fn rewrite_documents(&self, tx: &mut Tx, change: &ShelfChange, now: Time) -> Result<Vec<ListUndo>> {
         let tree = Tree::read(tx).await?;
-        let mut lists: BTreeMap<ListId, (Vec<&[String]>, Vec<&[String]>)> = BTreeMap::new();
+        let mut lists: BTreeMap<ListId, (Paths<'_>, Paths<'_>)> = BTreeMap::new();
         for category in change.before.iter().flat_map(|before| &before.category_ids) {
             if let Some((list, path)) = tree.places.get(category) {
                 lists.entry(*list).or_default().0.push(path);

@@ -24,7 +24,8 @@ pub struct Settings {
     pub touch_every: SignedDuration,
     /// How long a signing key signs, 30 days by default.
     pub key_life: SignedDuration,
-    /// How many sessions and tokens this process remembers, 100,000 by default; memory is taken as they come.
+    /// How many sessions and tokens this process remembers, 10,000 by default; room for them (some 60 bytes each) is
+    /// taken at once.
     pub remembered: usize,
 }
 
@@ -41,7 +42,7 @@ impl Default for Settings {
             trust_ttl: SignedDuration::from_secs(5),
             touch_every: SignedDuration::from_mins(15),
             key_life: SignedDuration::from_hours(30 * DAY),
-            remembered: 100_000,
+            remembered: 10_000,
         }
     }
 }

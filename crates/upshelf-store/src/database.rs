@@ -69,8 +69,10 @@ impl Store {
     /// program, [`Error::Database`] when the database cannot be reached.
     pub async fn open(url: &str) -> Result<Store> {
         let pools = if url.starts_with("postgres://") || url.starts_with("postgresql://") {
-            let options =
-                PgConnectOptions::from_str(url).map_err(|error| Error::Address(error.to_string()))?;
+            let options = PgConnectOptions::from_str(url)
+                .map_err(|error| Error::Address(error.to_string()))?
+                // Batches of votes come in all sizes, and each size is a statement of its own.
+                .statement_cache_capacity(1_024);
             let pool = PgPoolOptions::new()
                 .max_connections(16)
                 .acquire_timeout(Duration::from_secs(10))
@@ -158,7 +160,7 @@ fn sqlite_options(url: &str) -> Result<SqliteConnectOptions> {
         .busy_timeout(Duration::from_secs(10))
         .pragma("temp_store", "memory")
         .pragma("cache_size", "-8192")
-        .statement_cache_capacity(256))
+        .statement_cache_capacity(1_024))
 }
 
 impl Tx {

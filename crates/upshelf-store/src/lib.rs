@@ -92,6 +92,7 @@ pub use profiles::Contributions;
 pub use resources::{
     ChangedResource, NewResource, Resource, ResourceFilter, ResourceSort, ResourceState, ResourceStatus,
 };
+pub use search::Vocabulary;
 pub use suggestions::{
     Changes, Decision, Standing, Suggestion, SuggestionFilter, SuggestionKind, SuggestionSort,
     SuggestionStatus,

@@ -6,6 +6,9 @@
 use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::time::{Duration, Instant};
 
 use crate::database::on;
 use crate::error::During;
@@ -20,6 +23,29 @@ const MOST_TERMS: usize = 10;
 
 /// How many candidates are ranked: more match only what is too short to mean something.
 const CANDIDATES: usize = 300;
+
+/// How long a [`Vocabulary`] is believed.
+const VOCABULARY_LASTS: Duration = Duration::from_secs(10);
+
+/// The words of the library, kept for a few seconds between searches. Only the forgiving of errors depends on it.
+#[derive(Debug, Default)]
+pub struct Vocabulary(Mutex<Option<(Instant, Arc<str>)>>);
+
+impl Vocabulary {
+    async fn words(&self, tx: &mut Tx) -> Result<Arc<str>> {
+        const SQL: &str = "SELECT string_agg(word, ' ') FROM search_words";
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some((_, words)) = known.filter(|(read, _)| read.elapsed() < VOCABULARY_LASTS) {
+            return Ok(words);
+        }
+        let read = Instant::now();
+        let words: Option<String> = on!(tx, db => sqlx::query_scalar(SQL).fetch_one(db).await)
+            .during("read the words of the library")?;
+        let words: Arc<str> = words.unwrap_or_default().into();
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((read, words.clone()));
+        Ok(words)
+    }
+}
 
 /// A term of a query, with the words that it may stand for and what each costs.
 struct Term {
@@ -47,6 +73,16 @@ impl Tx {
     /// near words (one error in four letters, two in eight) and words with the term inside follow: in titles only, or
     /// anywhere if nothing else was found. Any input will do.
     pub async fn search(&mut self, query: &str, limit: u32) -> Result<Vec<ResourceId>> {
+        self.search_knowing(&Vocabulary::default(), query, limit).await
+    }
+
+    /// Does the same as [`search`](Self::search), faster for one that keeps the library's words between searches.
+    pub async fn search_knowing(
+        &mut self,
+        vocabulary: &Vocabulary,
+        query: &str,
+        limit: u32,
+    ) -> Result<Vec<ResourceId>> {
         let limit = MOST_HITS.min(limit as usize);
         let query = fold(&query.chars().take(MOST_CHARS).collect::<String>());
         let mut terms: Vec<Term> = Vec::new();
@@ -68,7 +104,7 @@ impl Tx {
             hits.extend(self.find_hits(&terms, Within::All).await?);
         }
         let mut found = ranked(hits, &query, &terms);
-        if found.len() < limit && self.forgive(&mut terms, !found.is_empty()).await? {
+        if found.len() < limit && self.forgive(vocabulary, &mut terms, !found.is_empty()).await? {
             let within = if found.is_empty() { Within::All } else { Within::Title };
             found.extend(ranked(self.find_hits(&terms, within).await?, &query, &terms));
         }
@@ -113,15 +149,18 @@ impl Tx {
     }
 
     /// Finds for each term the words of the library that may have been meant. False when there are none.
-    async fn forgive(&mut self, terms: &mut [Term], same_start: bool) -> Result<bool> {
-        const SQL: &str = "SELECT string_agg(word, ' ') FROM search_words WHERE length(word) >= $1";
+    async fn forgive(
+        &mut self,
+        vocabulary: &Vocabulary,
+        terms: &mut [Term],
+        same_start: bool,
+    ) -> Result<bool> {
         let mut near: Vec<Near> = terms.iter().map(|term| Near::new(&term.text, same_start)).collect();
         let forgiving = near.iter().filter(|near| near.is_forgiving());
         let Some(shortest) = forgiving.map(Near::shortest).min() else { return Ok(false) };
-        let words: Option<String> =
-            on!(self, db => sqlx::query_scalar(SQL).bind(shortest as i64).fetch_one(db).await)
-                .during("read the words of the library")?;
-        for word in words.iter().flat_map(|words| words.split(' ')) {
+        let words = vocabulary.words(self).await?;
+        // Bytes are at least as many as letters: what is dropped is too short by any count.
+        for word in words.split(' ').filter(|word| word.len() >= shortest) {
             let mask = mask(word);
             for near in &mut near {
                 near.look(word, mask);

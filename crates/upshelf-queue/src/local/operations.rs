@@ -105,7 +105,11 @@ impl Local {
             }
         }
         // Through the client that works here, when there is one: its own producers then hear of it at once.
-        let client = self.working.clients().get(queue).unwrap_or(&self.river).clone();
+        let working = self.working.clients().get(queue).cloned();
+        let client = match working {
+            Some(client) => client,
+            None => self.river()?,
+        };
         match pause {
             true => client.queues().pause(queue).await.during(DOING),
             false => client.queues().resume(queue).await.during(DOING),

@@ -12,14 +12,14 @@ use tokio_util::task::TaskTracker;
 use upshelf_bus::Bus;
 use upshelf_cache::Cache;
 use upshelf_catalog::{
-    Catalog, ImportRequest, NewAccount, NewSuggestion, PasswordSettings, Rules, Services, Settings, SuggestionView,
-    cascade,
+    Catalog, ImportRequest, NewAccount, NewSuggestion, PasswordSettings, Rules, Services, Settings,
+    SuggestionView, cascade,
 };
 use upshelf_queue::{Broker, Queue, QueueSettings, State};
 use upshelf_session::Sessions;
 use upshelf_store::{
-    Changes, Clock, EmailWish, Member, NoticePreference, PageRequest, Pools, ResourceFilter, ResourceId, ResourceSort,
-    Role, Side, Store, SuggestionKind, SuggestionStatus,
+    Changes, Clock, EmailWish, Member, NoticePreference, PageRequest, Pools, ResourceFilter, ResourceId,
+    ResourceSort, Role, Side, Store, SuggestionKind, SuggestionStatus,
 };
 use upshelf_tally::Tally;
 use upshelf_testkit::{Postgres, contract, temp_dir, wait_until};
@@ -28,7 +28,8 @@ use upshelf_worker::{Mail, Workers};
 use post_office::PostOffice;
 
 const LIMIT: Duration = Duration::from_secs(20);
-const LIST: &str = "# Things\n\n## One\n\n- [A](https://a.example) - Is A.\n- [B](https://b.example) - Is B.\n";
+const LIST: &str =
+    "# Things\n\n## One\n\n- [A](https://a.example) - Is A.\n- [B](https://b.example) - Is B.\n";
 
 struct Site {
     catalog: Catalog,
@@ -84,11 +85,11 @@ impl Site {
     }
 
     async fn work(&self, smtp_url: Option<&str>) -> Workers {
-        let mail = Mail {
-            smtp_url: smtp_url.map(SecretString::from),
-            from: "Shelf <shelf@example.org>".to_owned(),
-        };
-        upshelf_worker::start(self.catalog.clone(), self.sessions.clone(), mail).await.expect("the workers start")
+        let mail =
+            Mail { smtp_url: smtp_url.map(SecretString::from), from: "Shelf <shelf@example.org>".to_owned() };
+        upshelf_worker::start(self.catalog.clone(), self.sessions.clone(), mail)
+            .await
+            .expect("the workers start")
     }
 
     async fn member(&self, name: &str) -> Member {
@@ -101,7 +102,10 @@ impl Site {
     }
 
     async fn shelve(&self) -> Vec<ResourceId> {
-        self.catalog.import(LIST.as_bytes().to_vec(), &ImportRequest::default()).await.expect("the list is good");
+        self.catalog
+            .import(LIST.as_bytes().to_vec(), &ImportRequest::default())
+            .await
+            .expect("the list is good");
         let page = PageRequest::first(10);
         let found = self.catalog.resources(&ResourceFilter::default(), ResourceSort::Name, &page).await;
         found.expect("a list").items.into_iter().map(|resource| resource.id).collect()

@@ -79,7 +79,8 @@ async fn talk(stream: TcpStream, desk: Arc<Desk>) {
                     }
                     mail.push_str(&line);
                 }
-                let refused = desk.refuse.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
+                let refused =
+                    desk.refuse.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
                 if refused.is_ok() {
                     "451 come back later\r\n"
                 } else {

@@ -50,7 +50,7 @@ impl Run {
     /// The same run, which must have gone well.
     #[track_caller]
     pub(crate) fn ok(self) -> Run {
-        assert_eq!(self.code, Some(0), "{}", self.err);
+        assert_eq!(self.code, Some(0), "{}{}", self.text(), self.err);
         self
     }
 

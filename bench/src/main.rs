@@ -1,0 +1,74 @@
+//! Measures the program from outside: a load from another process, over HTTP, on SQLite and PostgreSQL.
+//!
+//! Numbers per second say little about a program and much about a machine, so everything is also told as a ratio to what
+//! the same machine does in the same minute: to a server that answers a fixed body of the same size with the same HTTP
+//! stack (what could be had at best), and to the same program with one commit for each vote (what is had without
+//! sharing). What is compared is measured in turns, round after round; each number is the median of its rounds.
+
+mod fixed;
+mod lab;
+mod library;
+mod load;
+mod postgres;
+mod reads;
+mod search;
+mod server;
+mod startup;
+mod table;
+mod votes;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail};
+
+use crate::lab::{Engine, Lab};
+
+const USAGE: &str = "usage: upshelf-bench votes|reads|startup|search|all --server PATH \
+    [--engine sqlite|postgres] [--rounds 5] [--seconds 2]";
+
+/// What was asked for.
+struct Options {
+    engines: Vec<Engine>,
+    rounds: usize,
+    time: Duration,
+}
+
+fn main() -> Result<()> {
+    let mut args = std::env::args().skip(1);
+    let what = args.next().context(USAGE)?;
+    if what == "fixed" {
+        return fixed::serve(args.next().context("how many bytes?")?.parse()?);
+    }
+    let mut server = None;
+    let mut options =
+        Options { engines: vec![Engine::Sqlite, Engine::Postgres], rounds: 5, time: Duration::from_secs(2) };
+    while let Some(flag) = args.next() {
+        let value = args.next().context(USAGE)?;
+        match flag.as_str() {
+            "--server" => server = Some(PathBuf::from(value)),
+            "--engine" => options.engines = vec![value.parse()?],
+            "--rounds" => options.rounds = value.parse().ok().filter(|rounds| *rounds > 0).context(USAGE)?,
+            "--seconds" => options.time = Duration::from_secs_f64(value.parse()?),
+            _ => bail!(USAGE),
+        }
+    }
+    let lab = Lab::open(server.context(USAGE)?)?;
+    // One thread: a load that takes every core leaves none to what it measures.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        match what.as_str() {
+            "votes" => votes::measure(&lab, &options).await,
+            "reads" => reads::measure(&lab, &options).await,
+            "startup" => startup::measure(&lab, &options).await,
+            "search" => search::measure(&lab, &options).await,
+            "all" => {
+                votes::measure(&lab, &options).await?;
+                reads::measure(&lab, &options).await?;
+                startup::measure(&lab, &options).await?;
+                search::measure(&lab, &options).await
+            }
+            _ => bail!(USAGE),
+        }
+    })
+}
