@@ -7,7 +7,7 @@ use upshelf_store::{
 use upshelf_tally::Counts;
 
 use crate::approval::advance;
-use crate::{Catalog, Refusal, Result, Rules, Services};
+use crate::{Catalog, Facts, Refusal, Result, Rules, Services};
 
 /// The answer to a vote.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
@@ -153,8 +153,11 @@ impl Count for Teller {
         let now = self.services.clock.now();
         for touched in touched.iter().filter(|touched| touched.status == SuggestionStatus::Open) {
             // Most votes change nothing for the rules; only a candidate is worth another query.
-            let verdict = self.rules.judge(&touched.into(), now);
-            if verdict.met_from.is_none() {
+            let facts = Facts::from(touched);
+            let verdict = self.rules.judge(&facts, now);
+            let before = self.rules.judge(&Facts { standing: touched.before, ..facts }, now);
+            // One that was a candidate before, and is not ripe yet, has its job already.
+            if verdict.met_from.is_none() || (!verdict.met && before.met_from.is_some()) {
                 continue;
             }
             if let Some(suggestion) = tx.find_suggestion(touched.id).await? {

@@ -70,6 +70,9 @@ pub struct Touched {
     /// Its votes, counted.
     #[sqlx(flatten)]
     pub standing: Standing,
+    /// The same before this batch.
+    #[sqlx(skip)]
+    pub before: Standing,
 }
 
 /// What happens around a shared commit.
@@ -244,7 +247,7 @@ impl Tx {
             sql.build_query_as().fetch_all(db).await
         })
         .during("lock suggestions")?;
-        Ok(rows.into_iter().map(|row| (row.id, row)).collect())
+        Ok(rows.into_iter().map(|row| (row.id, Touched { before: row.standing, ..row })).collect())
     }
 
     /// Reads what the voters of a batch voted before; a voided vote counts as none.
