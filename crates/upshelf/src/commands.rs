@@ -18,7 +18,7 @@ use anyhow::Result;
 use clap::Subcommand;
 use upshelf_lists::Format;
 
-use crate::config::Config;
+use crate::config::{Config, Role};
 
 pub(crate) use settings::config;
 
@@ -32,7 +32,11 @@ pub(crate) const EXAMPLES: &str = "Examples:
 pub(crate) enum Command {
     /// Serve the site (the default)
     #[command(after_help = "Example: upshelf serve --addr 127.0.0.1:0")]
-    Serve,
+    Serve {
+        /// What this process does, in place of UPSHELF_ROLE
+        #[arg(long, value_enum)]
+        role: Option<Role>,
+    },
     /// Work the queues, and answer no requests
     #[command(after_help = "Example: upshelf worker --database-url postgres://upshelf@db/upshelf")]
     Worker,
@@ -85,7 +89,8 @@ pub(crate) enum Command {
 /// Carries a command out.
 pub(crate) async fn run(command: Command, config: &Config) -> Result<()> {
     match command {
-        Command::Serve => serve::run(config).await,
+        Command::Serve { role: None } => serve::run(config).await,
+        Command::Serve { role: Some(role) } => serve::run(&Config { role, ..config.clone() }).await,
         Command::Worker => worker::run(config).await,
         Command::Import(import) => import::run(import, config).await,
         Command::Export(export) => export::run(export, config).await,

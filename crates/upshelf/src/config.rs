@@ -85,7 +85,8 @@ pub(crate) struct Config {
         hide_env_values = true, global = true, help_heading = "Site")]
     pub(crate) database_url: Option<SecretString>,
     /// What this process does
-    #[arg(long, env = setting!("ROLE"), value_enum, default_value = "all", global = true, help_heading = "Site")]
+    // Not global: a member has a role, too. `serve` has a flag of its own for it.
+    #[arg(long, env = setting!("ROLE"), value_enum, default_value = "all", help_heading = "Site")]
     pub(crate) role: Role,
     /// Proxies whose X-Forwarded-For is believed: addresses or networks, with commas
     #[arg(long, env = setting!("TRUSTED_PROXIES"), value_name = "NETWORKS", value_delimiter = ',',

@@ -36,7 +36,7 @@ fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => return refuse(&error),
     };
-    let command = cli.command.unwrap_or(Command::Serve);
+    let command = cli.command.unwrap_or(Command::Serve { role: None });
     if let Command::Config { markdown } = command {
         let text = if markdown { config::markdown(&program) } else { commands::config(&program, &matches) };
         return commands::print(&text);

@@ -24,7 +24,15 @@ const MAY_USE: &[(&str, &[&str])] = &[
     // The two doors: requests and jobs. Neither knows the other.
     (
         "upshelf-web",
-        &["upshelf-catalog", "upshelf-lists", "upshelf-session", "upshelf-store", "upshelf-throttle"],
+        &[
+            "upshelf-catalog",
+            "upshelf-lists",
+            // Only for the admins' operations on queues.
+            "upshelf-queue",
+            "upshelf-session",
+            "upshelf-store",
+            "upshelf-throttle",
+        ],
     ),
     ("upshelf-worker", &["upshelf-catalog", "upshelf-queue", "upshelf-session", "upshelf-store"]),
     // The program wires everything, but for what only tests need.
