@@ -5,14 +5,15 @@ use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};
 /// Every crate of the workspace, with the crates of ours that its product code may use. A crate that is not here fails
 /// the test: a new one needs a place in the picture first.
 const MAY_USE: &[(&str, &[&str])] = &[
-    // The six services and the lists know nothing of Upshelf.
-    ("upshelf-bus", &[]),
-    ("upshelf-cache", &[]),
+    // The six services and the lists know nothing of Upshelf; what all processes share, they share through Redis.
+    ("upshelf-bus", &["upshelf-redis"]),
+    ("upshelf-cache", &["upshelf-redis"]),
     ("upshelf-lists", &[]),
     ("upshelf-queue", &[]),
-    ("upshelf-session", &[]),
-    ("upshelf-tally", &[]),
-    ("upshelf-throttle", &[]),
+    ("upshelf-redis", &[]),
+    ("upshelf-session", &["upshelf-redis"]),
+    ("upshelf-tally", &["upshelf-redis"]),
+    ("upshelf-throttle", &["upshelf-redis"]),
     // Tests need it; it needs nobody.
     ("upshelf-testkit", &[]),
     // It implements `session::Vault`, and that is all it knows of a service.
@@ -44,6 +45,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "upshelf-catalog",
             "upshelf-lists",
             "upshelf-queue",
+            "upshelf-redis",
             "upshelf-session",
             "upshelf-store",
             "upshelf-tally",
@@ -59,6 +61,7 @@ const RESERVED: &[(&str, &[&str])] = &[
     ("axum", &["upshelf-web"]),
     ("hyper", &["upshelf-web"]),
     ("tower-http", &["upshelf-web"]),
+    ("redis", &["upshelf-redis", "upshelf-testkit"]),
     ("riverqueue", &["upshelf-queue"]),
     ("sqlx", &["upshelf-queue", "upshelf-store", "upshelf-testkit"]),
 ];

@@ -1,0 +1,204 @@
+use std::fmt;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use redis::{ConnectionAddr, ConnectionInfo, IntoConnectionInfo, ProtocolVersion, RedisConnectionInfo};
+use url::Url;
+
+/// Where Redis is, and how to sign in. Neither `Debug` nor `Display` shows a secret.
+///
+/// | written | meaning |
+/// | --- | --- |
+/// | `redis://[user:password@]host[:port][/db]` | one server |
+/// | `rediss://…` | the same over TLS, checked against the system's authorities |
+/// | `unix:/run/redis.sock[?db=1&user=…&pass=…]` | one server through a socket of the file system |
+/// | `redis+sentinel://[user:password@]h1[:26379],h2,…/name[/db]` | the primary that the sentinels call `name` |
+/// | `redis+cluster://[user:password@]h1[:6379],h2,…` | a cluster, of which these are some nodes |
+///
+/// `rediss+sentinel://` and `rediss+cluster://` are the same over TLS.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Address {
+    place: Place,
+    user: Option<String>,
+    password: Option<String>,
+    database: i64,
+    is_tls: bool,
+}
+
+/// What stands at an address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Place {
+    /// One server: host and port.
+    Server(String, u16),
+    /// One server, through a socket of the file system.
+    Socket(PathBuf),
+    /// Sentinels (host and port), and the name by which they know the primary.
+    Sentinel(Vec<(String, u16)>, String),
+    /// Some nodes of a cluster: host and port.
+    Cluster(Vec<(String, u16)>),
+}
+
+/// Why a text is no address. The text itself is not shown: it may hold a password.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "not one of redis://HOST:PORT/DB, rediss://…, unix:PATH, redis+sentinel://HOST,HOST/NAME, redis+cluster://HOST,HOST"
+)]
+pub struct InvalidAddress;
+
+impl Address {
+    /// What stands there.
+    pub fn place(&self) -> &Place {
+        &self.place
+    }
+
+    /// Says whether it is a cluster, where keys used together must share a slot.
+    pub fn is_cluster(&self) -> bool {
+        matches!(self.place, Place::Cluster(_))
+    }
+
+    /// The same sign-in at another host: for a primary that sentinels named, or a node.
+    pub(crate) fn info_of(&self, host: &str, port: u16) -> ConnectionInfo {
+        let address = match self.is_tls {
+            true => ConnectionAddr::TcpTls { host: host.to_owned(), port, insecure: false, tls_params: None },
+            false => ConnectionAddr::Tcp(host.to_owned(), port),
+        };
+        self.signed_in(address)
+    }
+
+    pub(crate) fn info_of_socket(&self, path: &std::path::Path) -> ConnectionInfo {
+        self.signed_in(ConnectionAddr::Unix(path.to_owned()))
+    }
+
+    fn signed_in(&self, address: ConnectionAddr) -> ConnectionInfo {
+        let mut redis =
+            RedisConnectionInfo::default().set_protocol(ProtocolVersion::RESP3).set_db(self.database);
+        if let Some(user) = &self.user {
+            redis = redis.set_username(user);
+        }
+        if let Some(password) = &self.password {
+            redis = redis.set_password(password);
+        }
+        address.into_connection_info().expect("an address is always one").set_redis_settings(redis)
+    }
+}
+
+impl FromStr for Address {
+    type Err = InvalidAddress;
+
+    fn from_str(text: &str) -> Result<Self, InvalidAddress> {
+        if let Some(rest) = text.strip_prefix("unix:") {
+            return socket(rest);
+        }
+        let (scheme, rest) = text.split_once("://").ok_or(InvalidAddress)?;
+        let (is_tls, kind) = match scheme.split_once('+').unwrap_or((scheme, "")) {
+            ("redis" | "valkey", kind) => (false, kind),
+            ("rediss" | "valkeys", kind) => (true, kind),
+            _ => return Err(InvalidAddress),
+        };
+        let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
+        let (sign_in, hosts) = authority.rsplit_once('@').unwrap_or(("", authority));
+        let (user, password) = match sign_in.split_once(':') {
+            Some((user, password)) => (decoded(user)?, decoded(password)?),
+            None => (decoded(sign_in)?, None),
+        };
+        let default_port = if kind == "sentinel" { 26379 } else { 6379 };
+        let hosts =
+            hosts.split(',').map(|host| host_of(host, default_port)).collect::<Result<Vec<_>, _>>()?;
+        let mut path = path.trim_end_matches('/').split('/');
+        let first = path.next().unwrap_or_default();
+        let (place, database) = match kind {
+            "" => {
+                let [(host, port)] = <[_; 1]>::try_from(hosts).map_err(|_| InvalidAddress)?;
+                (Place::Server(host, port), first)
+            }
+            "sentinel" if !first.is_empty() => {
+                (Place::Sentinel(hosts, first.to_owned()), path.next().unwrap_or_default())
+            }
+            // A cluster has the database 0 only.
+            "cluster" if first.is_empty() => (Place::Cluster(hosts), ""),
+            _ => return Err(InvalidAddress),
+        };
+        if path.next().is_some() {
+            return Err(InvalidAddress);
+        }
+        Ok(Self { place, user, password, database: database_of(database)?, is_tls })
+    }
+}
+
+fn socket(rest: &str) -> Result<Address, InvalidAddress> {
+    let url = Url::parse(&format!("unix:{rest}")).map_err(|_| InvalidAddress)?;
+    let path = decoded(url.path())?.ok_or(InvalidAddress)?;
+    let mut address =
+        Address { place: Place::Socket(path.into()), user: None, password: None, database: 0, is_tls: false };
+    for (name, value) in url.query_pairs() {
+        match &*name {
+            "db" => address.database = database_of(&value)?,
+            "user" => address.user = Some(value.into_owned()),
+            "pass" => address.password = Some(value.into_owned()),
+            _ => return Err(InvalidAddress),
+        }
+    }
+    Ok(address)
+}
+
+fn database_of(text: &str) -> Result<i64, InvalidAddress> {
+    if text.is_empty() {
+        return Ok(0);
+    }
+    text.parse().ok().filter(|database| *database >= 0).ok_or(InvalidAddress)
+}
+
+/// Splits `host`, `host:port` and `[v6]:port`.
+fn host_of(text: &str, default_port: u16) -> Result<(String, u16), InvalidAddress> {
+    let (host, port) = match text.strip_prefix('[') {
+        Some(rest) => {
+            let (host, port) = rest.split_once(']').ok_or(InvalidAddress)?;
+            (host, port.strip_prefix(':'))
+        }
+        None => text.split_once(':').map_or((text, None), |(host, port)| (host, Some(port))),
+    };
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || ".-_:%".contains(c);
+    if host.is_empty() || !host.chars().all(is_plain) {
+        return Err(InvalidAddress);
+    }
+    let port = port.map_or(Ok(default_port), str::parse).map_err(|_| InvalidAddress)?;
+    Ok((host.to_owned(), port))
+}
+
+fn decoded(text: &str) -> Result<Option<String>, InvalidAddress> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let text = percent_encoding::percent_decode_str(text).decode_utf8().map_err(|_| InvalidAddress)?;
+    Ok(Some(text.into_owned()))
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let scheme = if self.is_tls { "rediss" } else { "redis" };
+        let hosts = |hosts: &[(String, u16)]| {
+            hosts.iter().map(|(host, port)| joined(host, *port)).collect::<Vec<_>>().join(",")
+        };
+        match &self.place {
+            Place::Server(host, port) => write!(f, "{scheme}://{}", joined(host, *port))?,
+            Place::Socket(path) => return write!(f, "unix:{}", path.display()),
+            Place::Sentinel(nodes, name) => write!(f, "{scheme}+sentinel://{}/{name}", hosts(nodes))?,
+            Place::Cluster(nodes) => write!(f, "{scheme}+cluster://{}", hosts(nodes))?,
+        }
+        match self.database {
+            0 => Ok(()),
+            database => write!(f, "/{database}"),
+        }
+    }
+}
+
+fn joined(host: &str, port: u16) -> String {
+    if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
+}
+
+impl fmt::Debug for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Address({self})")
+    }
+}
