@@ -1,6 +1,6 @@
 use std::borrow::Cow;
 
-use crate::gcra::{Reading, Tat};
+use crate::gcra::{Ask, Reading, Tat};
 use crate::policy::Policy;
 
 /// What one subject owes, to each policy that it owes anything.
@@ -18,7 +18,7 @@ impl Debts {
     pub(crate) fn read(debts: Option<&Self>, policy: &Policy, cost: u32, now: u64) -> Reading {
         let mut debts = debts.map_or(&[][..], |debts| &debts.0).iter();
         let owed = debts.find(|debt| debt.policy == policy.name()).map(|debt| debt.tat);
-        Reading::new(policy.rate(), now, owed, cost)
+        Ask::new(policy.rate(), cost).of(owed, now)
     }
 
     pub(crate) fn set(&mut self, policy: &Policy, tat: Tat, now: u64) {

@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard};
 use tokio::time::Instant;
 
 use crate::debts::Debts;
-use crate::gcra::Reading;
+use crate::gcra::{Reading, Shift};
 use crate::policy::Policy;
 use crate::subject::Subject;
 use crate::throttle::{Adjustment, Limiter};
@@ -65,6 +65,13 @@ impl Local {
         self.shards.iter().map(|shard| lock(shard).subjects.len()).sum()
     }
 
+    /// Forgives everybody everything.
+    pub(crate) fn clear(&self) {
+        for shard in &self.shards {
+            *lock(shard) = Shard::default();
+        }
+    }
+
     fn now(&self) -> u64 {
         u64::try_from(self.started.elapsed().as_micros()).expect("584,000 years have not passed")
     }
@@ -113,11 +120,7 @@ impl Limiter for Local {
         let mut shard = self.shard(subject);
         let now = self.now();
         let reading = Debts::read(shard.subjects.get(subject.as_str()), policy, 0, now);
-        let tat = match by {
-            Adjustment::Penalty(cost) => reading.penalized(cost),
-            Adjustment::Refund(cost) => reading.refunded(cost),
-            Adjustment::Block(time) => reading.blocked(time),
-        };
+        let tat = reading.shifted(Shift::new(policy.rate(), by));
         let change = |debts: &mut Debts| debts.set(policy, tat, now);
         match shard.subjects.get_mut(subject.as_str()) {
             Some(debts) => change(debts),

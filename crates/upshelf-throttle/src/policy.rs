@@ -43,6 +43,11 @@ impl Policy {
         self.is_shadow
     }
 
+    /// What one of so many processes may allow when each decides alone.
+    pub(crate) fn share(&self, processes: u32) -> Self {
+        Self { rate: self.rate.share(processes), ..self.clone() }
+    }
+
     pub(crate) fn shared_name(&self) -> Cow<'static, str> {
         self.name.clone()
     }
@@ -114,6 +119,19 @@ impl Rate {
             return None;
         }
         Some(Self { limit, period, burst, interval_micros: interval as u64 })
+    }
+
+    /// Divides it among so many processes. Units come back as many times more slowly, so that together they never
+    /// come back faster than they would undivided; but each process lets at least one through.
+    fn share(self, processes: u32) -> Self {
+        let burst = (self.burst / processes).max(1);
+        let longest = LONGEST_MICROS as u64 / u64::from(burst);
+        Self {
+            limit: (self.limit / processes).max(1),
+            period: self.period,
+            burst,
+            interval_micros: self.interval_micros.saturating_mul(processes.into()).min(longest),
+        }
     }
 
     /// How many requests a period allows.
@@ -245,5 +263,16 @@ mod tests {
     #[test]
     fn an_uneven_rate_allows_less_rather_than_more() {
         assert_eq!(Rate::per_second(3).interval_micros(), 333_334);
+    }
+
+    #[test]
+    fn a_share_is_never_nothing_and_never_too_long_to_count() {
+        let of = |text: &str, processes| text.parse::<Rate>().expect("it is a rate").share(processes);
+        let third = of("10/min", 3);
+        assert_eq!((third.limit(), third.burst(), third.interval_micros()), (3, 3, 18_000_000));
+        let tenth = of("600/min burst 5", 10);
+        assert_eq!((tenth.limit(), tenth.burst(), tenth.interval_micros()), (60, 1, 1_000_000));
+        assert_eq!(of("60/min", 1), Rate::per_minute(60));
+        assert_eq!(of("1/9999d burst 2", u32::MAX).interval_micros(), LONGEST_MICROS as u64);
     }
 }

@@ -1,6 +1,10 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
 
+use aws_lc_rs::digest::{SHA256, digest};
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+
 /// Who is limited.
 ///
 /// Members and addresses never collide, whatever their text.
@@ -25,8 +29,13 @@ impl Subject {
     }
 
     /// Anything else that can be told apart: an account name that somebody tries to sign in to, a host.
+    ///
+    /// The name may be anything that people type, however long, a password by mistake included: only its SHA-256 is
+    /// kept. Kinds are constants without a colon.
     pub fn other(kind: &'static str, name: impl fmt::Display) -> Self {
-        Self(format!("other:{kind}:{name}").into())
+        debug_assert!(!kind.contains(':'), "two kinds could be confused: {kind}");
+        let name = digest(&SHA256, name.to_string().as_bytes());
+        Self(format!("other:{kind}:{}", BASE64_URL_SAFE_NO_PAD.encode(name)).into())
     }
 
     /// Writes it as it stands in keys.
@@ -54,6 +63,14 @@ mod tests {
         assert_eq!(ip("2001:db8:1:2::1"), ip("2001:db8:1:2:ffff:ffff:ffff:ffff"));
         assert_ne!(ip("2001:db8:1:2::1"), ip("2001:db8:1:3::1"));
         assert_eq!(ip("2001:db8:1:2::1").as_str(), "ip:2001:db8:1:2::/64");
+    }
+
+    #[test]
+    fn what_people_type_does_not_stand_in_keys() {
+        let typed = Subject::other("account", "correct horse}:battery");
+        assert_eq!(typed.as_str().len(), "other:account:".len() + 43);
+        assert_ne!(typed, Subject::other("account", "correct horse}:batterx"));
+        assert_ne!(typed, Subject::other("host", "correct horse}:battery"));
     }
 
     #[test]

@@ -1,0 +1,150 @@
+mod refusals;
+
+use std::borrow::Cow;
+use std::collections::HashSet;
+use std::sync::{LazyLock, RwLock};
+
+use upshelf_redis::client::{self, ErrorKind};
+use upshelf_redis::{Class, Error, Keys, Lane, Line, Redis, Script};
+
+use self::refusals::Refusals;
+use crate::gcra::{Ask, LONGEST, Shift};
+use crate::policy::Policy;
+use crate::subject::Subject;
+use crate::throttle::{Adjustment, Limiter};
+use crate::verdict::{Usage, Verdict};
+
+static TAKE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("../lua/take-n.lua")));
+static ADJUST: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("../lua/adjust-1.lua")));
+
+const UNBROKEN: &str = "no code panics while it holds this lock";
+
+/// Limits of all processes, through Redis.
+///
+/// Invariants: one request is one script, whatever the number of its policies, and nothing else is sent for it; only
+/// the server's clock decides; the keys of one subject lie in one slot. A subject that was refused is refused again
+/// here, without Redis, until it may try again or for a second, whichever comes first. Answers come within the
+/// deadline of [`Class::FailFast`], or are errors; an error is never a refusal.
+pub struct Shared {
+    line: Line,
+    keys: Keys,
+    /// The policies that subjects may owe something to, as far as this process knows.
+    known: RwLock<HashSet<Cow<'static, str>>>,
+    refusals: Refusals,
+}
+
+impl Shared {
+    /// Limits through `redis`. `policies` are all that there are: what [`forget`](Limiter::forget) forgives. One that
+    /// is missing here is added when this process first uses it.
+    pub fn new<'a>(redis: &Redis, policies: impl IntoIterator<Item = &'a Policy>) -> Self {
+        Self {
+            line: redis.line(Lane::Decisions, Class::FailFast),
+            keys: redis.keys().clone(),
+            known: RwLock::new(policies.into_iter().map(Policy::shared_name).collect()),
+            refusals: Refusals::default(),
+        }
+    }
+
+    /// No two subjects share a key: a policy's name has no colon, so that the last one ends the subject.
+    fn key(&self, subject: &Subject, policy: &str) -> String {
+        self.keys.name(format_args!("ratelimit:{}:{policy}", self.keys.tag(subject.as_str())))
+    }
+
+    fn know(&self, policies: &[&Policy]) {
+        let is_new = {
+            let known = self.known.read().expect(UNBROKEN);
+            policies.iter().any(|policy| !known.contains(policy.name()))
+        };
+        if is_new {
+            let mut known = self.known.write().expect(UNBROKEN);
+            known.extend(policies.iter().map(|policy| policy.shared_name()));
+        }
+    }
+
+    /// Asks the server, and charges what is asked for if `is_charged`.
+    async fn decide(
+        &self,
+        subject: &Subject,
+        policies: &[&Policy],
+        cost: u32,
+        is_charged: bool,
+    ) -> Result<(Verdict, Vec<u64>), Error> {
+        if policies.is_empty() {
+            return Ok((Verdict::UNLIMITED, Vec::new()));
+        }
+        self.know(policies);
+        let asks = policies.iter().map(|policy| Ask::new(policy.rate(), cost));
+        let keys: Vec<_> = policies.iter().map(|policy| self.key(subject, policy.name())).collect();
+        let mut args = Vec::with_capacity(3 * policies.len());
+        for (policy, ask) in policies.iter().zip(asks.clone()) {
+            let price = if is_charged { ask.price() } else { 0 };
+            args.extend([price, ask.slack(), policy.is_shadow().into()]);
+        }
+        let reply: Vec<u64> = self.line.eval(&TAKE, &keys, args).await?;
+        let [is_allowed, now, tats @ ..] = &*reply else { return Err(odd_reply()) };
+        if tats.len() != policies.len() {
+            return Err(odd_reply());
+        }
+        let is_allowed = *is_allowed == 1;
+        let readings = asks.zip(tats).map(|(ask, tat)| ask.of(Some(*tat), *now));
+        let (usages, owed) = policies
+            .iter()
+            .zip(readings)
+            .map(|(policy, reading)| {
+                let is_charged = is_charged && is_allowed && reading.fits();
+                (Usage::new(policy, &reading, is_charged), reading.owed())
+            })
+            .unzip();
+        Ok((Verdict { is_allowed, usages }, owed))
+    }
+}
+
+impl Limiter for Shared {
+    type Error = Error;
+
+    async fn take(&self, subject: &Subject, policies: &[&Policy], cost: u32) -> Result<Verdict, Error> {
+        let ticket = match self.refusals.find(subject, policies, cost) {
+            Ok(refusal) => return Ok(refusal),
+            Err(ticket) => ticket,
+        };
+        let (verdict, owed) = self.decide(subject, policies, cost, true).await?;
+        if verdict.is_allowed {
+            self.refusals.allow(ticket, subject);
+        } else {
+            self.refusals.remember(ticket, subject, policies, &owed);
+        }
+        Ok(verdict)
+    }
+
+    async fn peek(&self, subject: &Subject, policies: &[&Policy], cost: u32) -> Result<Verdict, Error> {
+        self.decide(subject, policies, cost, false).await.map(|(verdict, _)| verdict)
+    }
+
+    async fn adjust(&self, subject: &Subject, policy: &Policy, by: Adjustment) -> Result<(), Error> {
+        self.know(&[policy]);
+        let shift = Shift::new(policy.rate(), by);
+        let key = self.key(subject, policy.name());
+        let longest = i64::try_from(LONGEST).expect("it is far below 2^63");
+        let least = i64::try_from(shift.least).expect("it is at most the longest");
+        let done = self.line.eval(&ADJUST, &[key], &[shift.by, least, longest]).await;
+        // Also after an error: a call that was given up may still arrive.
+        self.refusals.drop_of(subject);
+        done
+    }
+
+    async fn forget(&self, subject: &Subject) -> Result<(), Error> {
+        let mut unlink = client::cmd("UNLINK");
+        let has_keys = {
+            let known = self.known.read().expect(UNBROKEN);
+            unlink.arg(known.iter().map(|policy| self.key(subject, policy)).collect::<Vec<_>>());
+            !known.is_empty()
+        };
+        let done = if has_keys { self.line.query(&unlink).await } else { Ok(()) };
+        self.refusals.drop_of(subject);
+        done
+    }
+}
+
+fn odd_reply() -> Error {
+    Error::Wrong((ErrorKind::UnexpectedReturnType, "the reply has not one number for each policy").into())
+}
