@@ -5,15 +5,19 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 
 use ::redis::{Client, ConnectionAddr};
 
+mod cluster;
 mod keeper;
 mod keys;
 mod launch;
 mod outage;
+mod sentinel;
 mod talk;
 mod tls;
 
+pub use cluster::RedisCluster;
 pub use keys::KeyFound;
 pub use outage::Keep;
+pub use sentinel::RedisSentinel;
 
 use crate::Proxy;
 use keeper::Keeper;
@@ -158,6 +162,11 @@ impl RedisServer {
         let (client, prefix) = (self.client.clone(), prefix.to_owned());
         aside(move || keys::list(&client, &prefix)).await.expect("a server that runs lists its keys")
     }
+}
+
+/// Asks a server while others are still being started; blocks. An error is a text like any other.
+fn text_of(server: &RedisServer, words: &[&str]) -> String {
+    talk::ask(&server.client, words).map_or_else(|error| talk::complaint(&error), |value| talk::text(&value))
 }
 
 impl Own {

@@ -30,6 +30,14 @@ pub(super) enum Kind {
 
 const HOW_TO_INSTALL: &str = "these tests need a Redis server (7.0 or newer): `apt-get install redis-server`";
 
+/// Starts servers that belong together, side by side; blocks.
+pub(super) fn start_all(launches: &[Launch]) -> Result<Vec<RedisServer>, String> {
+    std::thread::scope(|scope| {
+        let started: Vec<_> = launches.iter().map(|launch| scope.spawn(|| launch.start())).collect();
+        started.into_iter().map(|server| server.join().expect("a start reports, it does not panic")).collect()
+    })
+}
+
 impl Launch {
     pub(super) fn of(kind: Kind, args: &[&str]) -> Self {
         Self { kind, args: args.iter().map(|&arg| arg.to_owned()).collect() }

@@ -15,6 +15,17 @@ pub(super) async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + '
     }
 }
 
+/// Looks again and again, on the thread that starts servers, until what it waits for is so.
+pub(super) fn wait_for(what: &str, holds: impl Fn() -> bool) -> Result<(), String> {
+    for _ in 0..1000 {
+        if holds() {
+            return Ok(());
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    Err(format!("waited in vain for {what}"))
+}
+
 /// Connects, with a deadline on everything that follows.
 pub(super) fn connect(client: &Client, patience: Duration) -> Result<Connection, RedisError> {
     let connection = client.get_connection_with_timeout(patience)?;

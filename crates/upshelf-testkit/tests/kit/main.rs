@@ -5,8 +5,10 @@ use std::time::Duration;
 use sqlx::{Connection, PgConnection, Row};
 use upshelf_testkit::{HandClock, Postgres, Program, contract, free_port, temp_dir, wait_until};
 
+mod cluster;
 mod proxy;
 mod redis;
+mod sentinel;
 
 const LIMIT: Duration = Duration::from_secs(20);
 
