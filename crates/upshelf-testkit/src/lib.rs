@@ -33,9 +33,13 @@ mod patience;
 mod places;
 mod postgres;
 mod program;
+mod proxy;
+mod redis;
 
 pub use clock::HandClock;
 pub use patience::{Patience, wait_until};
 pub use places::{free_port, temp_dir};
 pub use postgres::{Database, Postgres};
 pub use program::Program;
+pub use proxy::Proxy;
+pub use redis::{Keep, KeyFound, RedisCluster, RedisSentinel, RedisServer, unique_prefix};

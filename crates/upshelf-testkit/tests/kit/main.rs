@@ -5,6 +5,11 @@ use std::time::Duration;
 use sqlx::{Connection, PgConnection, Row};
 use upshelf_testkit::{HandClock, Postgres, Program, contract, free_port, temp_dir, wait_until};
 
+mod cluster;
+mod proxy;
+mod redis;
+mod sentinel;
+
 const LIMIT: Duration = Duration::from_secs(20);
 
 trait Shelf {
@@ -91,16 +96,19 @@ async fn every_test_has_a_database_of_its_own_that_goes_with_it() -> Result<(), 
 
 #[tokio::test]
 async fn a_server_ends_with_its_process_even_when_that_is_killed() {
-    let tests = std::env::current_exe().expect("a test runs from a file");
-    let hold =
-        tests.parent().and_then(|deps| deps.parent()).expect("target/debug/deps").join("examples/hold");
-    let mut program = Program::start(hold, [] as [&str; 0], &[]);
+    let mut program = Program::start(hold(), ["postgres"], &[]);
     let line = program.wait_for("holding ", LIMIT).await;
     let url = line.trim_start_matches("holding ");
     assert!(PgConnection::connect(url).await.is_ok());
 
     program.kill9();
     wait_until("the server to be gone", LIMIT, async || PgConnection::connect(url).await.is_err()).await;
+}
+
+/// The example that holds servers until it is killed.
+fn hold() -> std::path::PathBuf {
+    let tests = std::env::current_exe().expect("a test runs from a file");
+    tests.parent().and_then(|deps| deps.parent()).expect("target/debug/deps").join("examples/hold")
 }
 
 #[tokio::test]
