@@ -7,19 +7,11 @@ use tokio::task::JoinSet;
 use tokio::time::advance;
 use upshelf_throttle::{Adjustment, Limiter, Local, Mode, Policy, Rate, Subject, Throttle, Verdict};
 
+mod parts;
+
+use parts::{Part, ada, policy, ten_a_minute};
+
 const SURE: &str = "this limiter does not fail";
-
-fn ada() -> Subject {
-    Subject::member("ada")
-}
-
-fn policy(name: &'static str, rate: Rate) -> Policy {
-    Policy::new(name, rate).expect("it is a name")
-}
-
-fn ten_a_minute() -> Policy {
-    policy("ten", Rate::per_minute(10))
-}
 
 async fn take(limiter: &impl Limiter, policies: &[&Policy]) -> Verdict {
     limiter.take(&ada(), policies, 1).await.expect(SURE)
@@ -35,13 +27,18 @@ async fn use_up(limiter: &impl Limiter, policy: &Policy) {
 }
 
 upshelf_testkit::contract! {
-    paused parts {
-        local => Local::default(),
-        whole => Throttle::local(Mode::On),
+    parts {
+        local => parts::local().await,
+        whole => parts::whole().await,
+        shared => parts::shared().await,
+        cluster => parts::cluster().await,
+        together => parts::together().await,
+        degraded => parts::degraded().await,
+        restored => parts::restored().await,
     }
 
-    async fn exactly_ten_of_two_hundred_at_once_pass_a_limit_of_ten(limiter: impl Limiter + 'static) {
-        let limiter = Arc::new(limiter);
+    async fn exactly_ten_of_two_hundred_at_once_pass_a_limit_of_ten(part: Part<impl Limiter + 'static>) {
+        let limiter = Arc::new(part.into_limiter());
         let mut requests = JoinSet::new();
         for _ in 0..200 {
             let limiter = limiter.clone();
@@ -51,139 +48,144 @@ upshelf_testkit::contract! {
         assert_eq!(passed, 10);
     }
 
-    async fn room_comes_back_evenly(limiter: impl Limiter) {
+    async fn room_comes_back_evenly(part: Part<impl Limiter>) {
         let ten = ten_a_minute();
-        use_up(&limiter, &ten).await;
-        advance(Duration::from_micros(5_999_999)).await;
-        let early = take(&limiter, &[&ten]).await;
+        use_up(&*part, &ten).await;
+        part.advance(Duration::from_secs(6) - part.moment()).await;
+        let early = take(&*part, &[&ten]).await;
         assert!(!early.is_allowed);
-        assert_eq!(early.retry_after(), Duration::from_micros(1));
-        advance(early.retry_after()).await;
-        assert!(take(&limiter, &[&ten]).await.is_allowed, "it came back when it was told to");
-        assert!(!take(&limiter, &[&ten]).await.is_allowed, "one unit, not two");
-        advance(Duration::from_secs(3600)).await;
-        assert_eq!(remaining(&limiter, &ten).await, 10, "no more than the burst is saved up");
+        part.assert_time(early.retry_after(), part.moment());
+        part.advance(early.retry_after()).await;
+        assert!(take(&*part, &[&ten]).await.is_allowed, "it came back when it was told to");
+        assert!(!take(&*part, &[&ten]).await.is_allowed, "one unit, not two");
+        part.advance(Duration::from_secs(3600)).await;
+        assert_eq!(remaining(&*part, &ten).await, 10, "no more than the burst is saved up");
     }
 
-    async fn a_refused_request_is_charged_nowhere(limiter: impl Limiter) {
+    async fn a_refused_request_is_charged_nowhere(part: Part<impl Limiter>) {
         let (tight, wide) = (policy("tight", Rate::per_hour(1)), policy("wide", Rate::per_hour(100)));
-        assert!(take(&limiter, &[&tight, &wide]).await.is_allowed);
+        assert!(take(&*part, &[&tight, &wide]).await.is_allowed);
         for policies in [[&tight, &wide], [&wide, &tight]] {
-            let refused = take(&limiter, &policies).await;
+            let refused = take(&*part, &policies).await;
             assert!(!refused.is_allowed);
             assert_eq!(refused.violated().collect::<Vec<_>>(), ["tight"]);
         }
-        assert_eq!(remaining(&limiter, &wide).await, 99);
-        assert!(take(&limiter, &[&wide]).await.is_allowed);
+        assert_eq!(remaining(&*part, &wide).await, 99);
+        assert!(take(&*part, &[&wide]).await.is_allowed);
     }
 
-    async fn subjects_and_policies_are_counted_apart(limiter: impl Limiter) {
+    async fn subjects_and_policies_are_counted_apart(part: Part<impl Limiter>) {
         let (ten, other) = (ten_a_minute(), policy("other", Rate::per_minute(10)));
-        use_up(&limiter, &ten).await;
-        assert!(take(&limiter, &[&other]).await.is_allowed);
-        let bob = limiter.take(&Subject::member("bob"), &[&ten], 1).await.expect(SURE);
+        use_up(&*part, &ten).await;
+        assert!(take(&*part, &[&other]).await.is_allowed);
+        let bob = part.take(&Subject::member("bob"), &[&ten], 1).await.expect(SURE);
         assert_eq!(bob.usages[0].remaining, 9);
     }
 
-    async fn a_verdict_says_what_is_left_and_when_there_is_more(limiter: impl Limiter) {
+    async fn a_verdict_says_what_is_left_and_when_there_is_more(part: Part<impl Limiter>) {
         let ten = ten_a_minute();
-        let usage = limiter.take(&ada(), &[&ten], 4).await.expect(SURE).usages.remove(0);
+        let usage = part.take(&ada(), &[&ten], 4).await.expect(SURE).usages.remove(0);
         assert_eq!((&*usage.policy, usage.remaining, usage.has_room), ("ten", 6, true));
-        assert_eq!(usage.next_after, Duration::from_secs(6));
-        assert_eq!(usage.reset_after, Duration::from_secs(24));
-        let refused = limiter.take(&ada(), &[&ten], 8).await.expect(SURE).usages.remove(0);
+        part.assert_time(usage.next_after, Duration::from_secs(6));
+        part.assert_time(usage.reset_after, Duration::from_secs(24));
+        let refused = part.take(&ada(), &[&ten], 8).await.expect(SURE).usages.remove(0);
         assert_eq!((refused.remaining, refused.has_room), (6, false));
-        assert_eq!(refused.retry_after, Duration::from_secs(12));
+        part.assert_time(refused.retry_after, Duration::from_secs(12));
     }
 
-    async fn more_is_left_when_the_verdict_said_so(limiter: impl Limiter) {
+    async fn more_is_left_when_the_verdict_said_so(part: Part<impl Limiter>) {
         let ten = ten_a_minute();
-        limiter.take(&ada(), &[&ten], 4).await.expect(SURE);
-        advance(Duration::from_secs(2)).await;
-        let usage = limiter.peek(&ada(), &[&ten], 1).await.expect(SURE).usages.remove(0);
-        assert_eq!((usage.remaining, usage.next_after), (6, Duration::from_secs(4)));
-        limiter.adjust(&ada(), &ten, Adjustment::Penalty(8)).await.expect(SURE);
-        let usage = limiter.peek(&ada(), &[&ten], 1).await.expect(SURE).usages.remove(0);
-        assert_eq!((usage.remaining, usage.next_after), (0, Duration::from_secs(16)));
-        advance(usage.next_after - Duration::from_micros(1)).await;
-        assert_eq!(remaining(&limiter, &ten).await, 0);
-        advance(Duration::from_micros(1)).await;
-        assert_eq!(remaining(&limiter, &ten).await, 1);
+        part.take(&ada(), &[&ten], 4).await.expect(SURE);
+        part.advance(Duration::from_secs(2)).await;
+        let usage = part.peek(&ada(), &[&ten], 1).await.expect(SURE).usages.remove(0);
+        assert_eq!(usage.remaining, 6);
+        part.assert_time(usage.next_after, Duration::from_secs(4));
+        part.adjust(&ada(), &ten, Adjustment::Penalty(8)).await.expect(SURE);
+        let usage = part.peek(&ada(), &[&ten], 1).await.expect(SURE).usages.remove(0);
+        assert_eq!(usage.remaining, 0);
+        part.assert_time(usage.next_after, Duration::from_secs(16));
+        part.advance(usage.next_after - part.moment()).await;
+        assert_eq!(remaining(&*part, &ten).await, 0);
+        part.advance(part.moment()).await;
+        assert_eq!(remaining(&*part, &ten).await, 1);
     }
 
-    async fn a_peek_charges_nothing(limiter: impl Limiter) {
+    async fn a_peek_charges_nothing(part: Part<impl Limiter>) {
         let ten = ten_a_minute();
         for _ in 0..3 {
-            let peeked = limiter.peek(&ada(), &[&ten], 10).await.expect(SURE);
+            let peeked = part.peek(&ada(), &[&ten], 10).await.expect(SURE);
             assert!(peeked.is_allowed);
             assert_eq!(peeked.usages[0].remaining, 10);
         }
-        use_up(&limiter, &ten).await;
-        assert!(!limiter.peek(&ada(), &[&ten], 1).await.expect(SURE).is_allowed);
+        use_up(&*part, &ten).await;
+        assert!(!part.peek(&ada(), &[&ten], 1).await.expect(SURE).is_allowed);
     }
 
-    async fn a_cost_above_the_burst_takes_the_whole_burst(limiter: impl Limiter) {
+    async fn a_cost_above_the_burst_takes_the_whole_burst(part: Part<impl Limiter>) {
         let ten = ten_a_minute();
-        assert!(limiter.take(&ada(), &[&ten], u32::MAX).await.expect(SURE).is_allowed);
-        let again = limiter.take(&ada(), &[&ten], u32::MAX).await.expect(SURE);
+        assert!(part.take(&ada(), &[&ten], u32::MAX).await.expect(SURE).is_allowed);
+        let again = part.take(&ada(), &[&ten], u32::MAX).await.expect(SURE);
         assert!(!again.is_allowed);
-        advance(again.retry_after()).await;
-        assert!(limiter.take(&ada(), &[&ten], u32::MAX).await.expect(SURE).is_allowed);
+        part.advance(again.retry_after()).await;
+        assert!(part.take(&ada(), &[&ten], u32::MAX).await.expect(SURE).is_allowed);
     }
 
-    async fn a_shadow_counts_and_refuses_nobody(limiter: impl Limiter) {
+    async fn a_shadow_counts_and_refuses_nobody(part: Part<impl Limiter>) {
         let (wide, shadow) = (policy("wide", Rate::per_hour(100)), policy("new", Rate::per_hour(1)).shadow());
-        assert!(!take(&limiter, &[&wide, &shadow]).await.is_shadowed());
-        let second = take(&limiter, &[&wide, &shadow]).await;
+        assert!(!take(&*part, &[&wide, &shadow]).await.is_shadowed());
+        let second = take(&*part, &[&wide, &shadow]).await;
         assert!(second.is_allowed && second.is_shadowed());
         assert_eq!(second.violated().count(), 0);
         assert_eq!(second.usages[0].remaining, 98, "what it would have refused is charged to the others");
         assert!(!second.fields().expect("one policy is told of").policy.contains("new"));
     }
 
-    async fn a_penalty_and_a_refund_change_what_is_left(limiter: impl Limiter) {
+    async fn a_penalty_and_a_refund_change_what_is_left(part: Part<impl Limiter>) {
         let ten = ten_a_minute();
-        limiter.adjust(&ada(), &ten, Adjustment::Penalty(3)).await.expect(SURE);
-        assert_eq!(remaining(&limiter, &ten).await, 7);
-        limiter.adjust(&ada(), &ten, Adjustment::Refund(2)).await.expect(SURE);
-        assert_eq!(remaining(&limiter, &ten).await, 9);
-        limiter.adjust(&ada(), &ten, Adjustment::Refund(u32::MAX)).await.expect(SURE);
-        assert_eq!(remaining(&limiter, &ten).await, 10, "nobody can be owed anything");
-        limiter.adjust(&ada(), &ten, Adjustment::Penalty(12)).await.expect(SURE);
-        assert_eq!(take(&limiter, &[&ten]).await.retry_after(), Duration::from_secs(18));
-        limiter.adjust(&ada(), &ten, Adjustment::Penalty(u32::MAX)).await.expect(SURE);
-        assert!(!take(&limiter, &[&ten]).await.is_allowed);
+        part.adjust(&ada(), &ten, Adjustment::Penalty(3)).await.expect(SURE);
+        assert_eq!(remaining(&*part, &ten).await, 7);
+        part.adjust(&ada(), &ten, Adjustment::Refund(2)).await.expect(SURE);
+        assert_eq!(remaining(&*part, &ten).await, 9);
+        part.adjust(&ada(), &ten, Adjustment::Refund(u32::MAX)).await.expect(SURE);
+        assert_eq!(remaining(&*part, &ten).await, 10, "nobody can be owed anything");
+        part.adjust(&ada(), &ten, Adjustment::Penalty(12)).await.expect(SURE);
+        part.assert_time(take(&*part, &[&ten]).await.retry_after(), Duration::from_secs(18));
+        part.adjust(&ada(), &ten, Adjustment::Penalty(u32::MAX)).await.expect(SURE);
+        assert!(!take(&*part, &[&ten]).await.is_allowed);
     }
 
-    async fn a_block_ends_when_it_should(limiter: impl Limiter) {
+    async fn a_block_ends_when_it_should(part: Part<impl Limiter>) {
         let ten = ten_a_minute();
-        limiter.adjust(&ada(), &ten, Adjustment::Block(Duration::from_secs(90))).await.expect(SURE);
-        advance(Duration::from_secs(90) - Duration::from_micros(1)).await;
-        assert!(!take(&limiter, &[&ten]).await.is_allowed);
-        advance(Duration::from_micros(1)).await;
-        assert!(take(&limiter, &[&ten]).await.is_allowed);
-        limiter.adjust(&ada(), &ten, Adjustment::Block(Duration::MAX)).await.expect(SURE);
-        assert!(!take(&limiter, &[&ten]).await.is_allowed);
+        part.adjust(&ada(), &ten, Adjustment::Block(Duration::from_secs(90))).await.expect(SURE);
+        part.advance(Duration::from_secs(90) - part.moment()).await;
+        assert!(!take(&*part, &[&ten]).await.is_allowed);
+        part.advance(part.moment()).await;
+        assert!(take(&*part, &[&ten]).await.is_allowed);
+        part.adjust(&ada(), &ten, Adjustment::Block(Duration::MAX)).await.expect(SURE);
+        assert!(!take(&*part, &[&ten]).await.is_allowed);
     }
 
-    async fn who_is_forgotten_starts_anew(limiter: impl Limiter) {
+    async fn who_is_forgotten_starts_anew(part: Part<impl Limiter>) {
         let (ten, other) = (ten_a_minute(), policy("other", Rate::per_minute(2)));
-        use_up(&limiter, &ten).await;
-        use_up(&limiter, &other).await;
-        limiter.forget(&ada()).await.expect(SURE);
-        let verdict = take(&limiter, &[&ten, &other]).await;
+        use_up(&*part, &ten).await;
+        use_up(&*part, &other).await;
+        part.forget(&ada()).await.expect(SURE);
+        let verdict = take(&*part, &[&ten, &other]).await;
         assert_eq!((verdict.usages[0].remaining, verdict.usages[1].remaining), (9, 1));
     }
 
-    async fn a_client_is_never_told_to_come_back_too_early(limiter: impl Limiter) {
+    async fn a_client_is_never_told_to_come_back_too_early(part: Part<impl Limiter>) {
         let odd = policy("odd", "7/10s burst 1".parse().expect("it is a rate"));
-        assert!(take(&limiter, &[&odd]).await.is_allowed);
-        let fields = take(&limiter, &[&odd]).await.fields().expect("a policy was asked");
-        assert_eq!(fields.retry_after.as_deref(), Some("2"), "1.428572 s, rounded up");
-        assert_eq!(fields.limit, r#""odd";r=0;t=2"#);
+        assert!(take(&*part, &[&odd]).await.is_allowed);
+        let refused = take(&*part, &[&odd]).await;
+        part.assert_time(refused.retry_after(), Duration::from_micros(1_428_572));
+        let seconds = refused.retry_after().as_secs_f64().ceil();
+        let fields = refused.fields().expect("a policy was asked");
+        assert_eq!(fields.retry_after, Some(format!("{seconds}")), "rounded up: 2 if no time has passed");
+        assert_eq!(fields.limit, format!(r#""odd";r=0;t={seconds}"#));
         assert_eq!(fields.policy, r#""odd";q=7;w=10"#);
-        advance(Duration::from_secs(2)).await;
-        assert!(take(&limiter, &[&odd]).await.is_allowed);
+        part.advance(Duration::from_secs(2)).await;
+        assert!(take(&*part, &[&odd]).await.is_allowed);
     }
 }
 
