@@ -83,3 +83,58 @@ impl Outage {
         self.state.lock().expect("no code panics while it holds this lock")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::AtomicUsize;
+
+    use tokio::time::advance;
+    use tracing::span::{Attributes, Id, Record};
+    use tracing::{Event, Metadata, Subscriber};
+
+    use super::*;
+
+    /// Counts what is logged.
+    #[derive(Clone, Default)]
+    struct Log(Arc<AtomicUsize>);
+
+    impl Subscriber for Log {
+        fn enabled(&self, _: &Metadata<'_>) -> bool {
+            true
+        }
+
+        fn new_span(&self, _: &Attributes<'_>) -> Id {
+            Id::from_u64(1)
+        }
+
+        fn record(&self, _: &Id, _: &Record<'_>) {}
+
+        fn record_follows_from(&self, _: &Id, _: &Id) {}
+
+        fn event(&self, _: &Event<'_>) {
+            self.0.fetch_add(1, Relaxed);
+        }
+
+        fn enter(&self, _: &Id) {}
+
+        fn exit(&self, _: &Id) {}
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_change_is_logged_once_and_one_that_does_not_last_not_at_all() {
+        let (log, outage) = (Log::default(), Outage::default());
+        let _logging = tracing::subscriber::set_default(log.clone());
+        assert!(!outage.succeeded());
+        for _ in 0..1_000 {
+            outage.failed(&Error::Away(None));
+            assert!(!outage.succeeded(), "it may be away again at once");
+            advance(STEADY / 2).await;
+        }
+        assert!(outage.is_on());
+        assert_eq!(log.0.load(Relaxed), 1, "that it is away");
+        advance(STEADY / 2).await;
+        assert!(outage.succeeded() && !outage.is_on() && !outage.succeeded());
+        assert_eq!(log.0.load(Relaxed), 2, "that it is back");
+    }
+}

@@ -39,8 +39,10 @@ struct Shard {
 #[derive(Debug)]
 struct Owed {
     policy: Cow<'static, str>,
-    /// On the clock of this process.
-    tat: Tat,
+    /// On the clock of this process, if the server decided as soon as it was asked.
+    earliest: Tat,
+    /// The same if it decided just before its answer came.
+    latest: Tat,
     trusted_until: u64,
     /// Whether somebody has gone to ask again.
     is_being_asked: bool,
@@ -78,10 +80,11 @@ impl Refusals {
             let Some(owed) = known.iter().find(|owed| owed.policy == policy.name()) else {
                 return Err(ticket);
             };
-            let reading = Ask::new(policy.rate(), cost).of(Some(owed.tat), now);
-            is_refused |= !policy.is_shadow() && !reading.fits();
+            let ask = Ask::new(policy.rate(), cost);
+            // Nobody is refused here whom the server would allow, and nobody is told to come back too early.
+            is_refused |= !policy.is_shadow() && !ask.of(Some(owed.earliest), now).fits();
             is_trusted &= now < owed.trusted_until;
-            usages.push(Usage::new(policy, &reading, false));
+            usages.push(Usage::new(policy, &ask.of(Some(owed.latest), now), false));
         }
         if is_refused && is_trusted {
             return Ok(Verdict { is_allowed: false, usages });
@@ -102,18 +105,18 @@ impl Refusals {
     /// Remembers what a subject that was refused owes to each policy.
     pub(super) fn remember(&self, ticket: Ticket, subject: &Subject, policies: &[&Policy], owed: &[u64]) {
         let mut shard = self.shard(subject);
-        if shard.drops != ticket.drops {
-            return;
-        }
-        if !shard.subjects.contains_key(subject.as_str()) && !shard.has_room(self.now()) {
+        let now = self.now();
+        if shard.drops != ticket.drops
+            || !(shard.subjects.contains_key(subject.as_str()) || shard.has_room(now))
+        {
             return;
         }
         let known = shard.subjects.entry(subject.as_str().into()).or_default();
         known.retain(|owed| policies.iter().all(|policy| owed.policy != policy.name()));
         known.extend(policies.iter().zip(owed).map(|(policy, owed)| Owed {
             policy: policy.shared_name(),
-            // From before it was asked, so that it is never refused here when the server would allow it.
-            tat: ticket.asked_at + owed,
+            earliest: ticket.asked_at + owed,
+            latest: now + owed,
             trusted_until: ticket.asked_at + TRUSTED_MICROS,
             is_being_asked: false,
         }));
@@ -146,8 +149,84 @@ impl Refusals {
 impl Shard {
     fn has_room(&mut self, now: u64) -> bool {
         if self.subjects.len() >= FULL {
-            self.subjects.retain(|_, known| known.iter().any(|owed| now < owed.trusted_until.min(owed.tat)));
+            self.subjects
+                .retain(|_, known| known.iter().any(|owed| now < owed.trusted_until.min(owed.earliest)));
         }
         self.subjects.len() < FULL
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::time::advance;
+
+    use super::*;
+    use crate::policy::Rate;
+
+    const HOUR: u64 = 3_600_000_000;
+
+    fn hourly() -> Policy {
+        Policy::new("hourly", Rate::per_hour(1)).expect("it is a name")
+    }
+
+    /// Has a subject refused, as the server would, and says whether it still is.
+    fn refuse(refusals: &Refusals, subject: &Subject) -> bool {
+        let ticket = refusals.find(subject, &[&hourly()], 1).expect_err("it is not known");
+        refusals.remember(ticket, subject, &[&hourly()], &[HOUR]);
+        refusals.find(subject, &[&hourly()], 1).is_ok()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_from_before_a_pardon_does_not_bring_the_refusal_back() {
+        let (refusals, ada, hourly) = (Refusals::default(), Subject::member("ada"), hourly());
+        let ticket = refusals.find(&ada, &[&hourly], 1).expect_err("it is not known");
+        refusals.drop_of(&ada);
+        refusals.remember(ticket, &ada, &[&hourly], &[HOUR]);
+        assert!(refusals.find(&ada, &[&hourly], 1).is_err());
+        assert!(refuse(&refusals, &ada));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_asks_again_for_all_and_if_no_answer_comes_everybody_does() {
+        let (refusals, ada, hourly) = (Refusals::default(), Subject::member("ada"), hourly());
+        assert!(refuse(&refusals, &ada));
+        advance(Duration::from_micros(TRUSTED_MICROS)).await;
+        let ticket = refusals.find(&ada, &[&hourly], 1).expect_err("the first one asks");
+        assert!(refusals.find(&ada, &[&hourly], 1).is_ok(), "the second one does not");
+        advance(Duration::from_micros(ASKING_MICROS)).await;
+        for _ in 0..2 {
+            assert!(refusals.find(&ada, &[&hourly], 1).is_err());
+        }
+        assert!(refuse(&refusals, &ada));
+        refusals.allow(ticket, &ada);
+        assert!(refusals.find(&ada, &[&hourly], 1).is_err(), "the one that asked was allowed");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_that_was_slow_refuses_no_longer_and_promises_no_more() {
+        let (refusals, ada, hourly) = (Refusals::default(), Subject::member("ada"), hourly());
+        let ticket = refusals.find(&ada, &[&hourly], 1).expect_err("it is not known");
+        advance(Duration::from_millis(40)).await;
+        refusals.remember(ticket, &ada, &[&hourly], &[500_000]);
+        let told = refusals.find(&ada, &[&hourly], 1).expect("it is refused").retry_after();
+        assert_eq!(told, Duration::from_millis(500));
+        advance(Duration::from_millis(460)).await;
+        assert!(refusals.find(&ada, &[&hourly], 1).is_err());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn memory_is_bounded_and_what_is_over_makes_room() {
+        let refusals = Refusals::default();
+        let count =
+            || refusals.shards.iter().map(|shard| shard.lock().expect("no panic").subjects.len()).sum();
+        for visitor in 0..2 * SHARDS * FULL {
+            refuse(&refusals, &Subject::member(visitor));
+        }
+        let held: usize = count();
+        assert!(held <= SHARDS * FULL && held > SHARDS * FULL / 2, "{held} subjects are held");
+        advance(Duration::from_micros(TRUSTED_MICROS)).await;
+        assert!(refuse(&refusals, &Subject::member("new")));
     }
 }

@@ -14,13 +14,13 @@ use upshelf_redis::{Address, Redis, Settings};
 use upshelf_testkit::{KeyFound, Proxy, RedisCluster, RedisServer, unique_prefix, wait_until};
 use upshelf_throttle::{Local, Mode, Policy, Rate, Shared, Subject, Throttle};
 
-pub const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Where the handles live: a test moves the clock of its own runtime, and what keeps connections must not notice.
 static BEHIND: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().expect("a runtime starts"));
 
 /// A part under test, and its time.
-pub struct Part<L> {
+pub(crate) struct Part<L> {
     limiter: L,
     time: Time,
     since: Instant,
@@ -55,12 +55,12 @@ impl<L> Part<L> {
         Self { limiter, time, since: Instant::now(), advanced: Cell::default(), _proxy: proxy }
     }
 
-    pub fn into_limiter(self) -> L {
+    pub(crate) fn into_limiter(self) -> L {
         self.limiter
     }
 
     /// Lets time pass.
-    pub async fn advance(&self, by: Duration) {
+    pub(crate) async fn advance(&self, by: Duration) {
         if let Time::Server { at, prefix } = &self.time {
             for key in at.keys(prefix).await {
                 at.move_into_the_past(&key.name, by).await;
@@ -78,7 +78,7 @@ impl<L> Part<L> {
     }
 
     /// What can be told apart: time that goes on must not reach what a test stops just short of.
-    pub fn moment(&self) -> Duration {
+    pub(crate) fn moment(&self) -> Duration {
         match self.time {
             Time::Still => Duration::from_micros(1),
             _ => Duration::from_secs(3),
@@ -87,7 +87,7 @@ impl<L> Part<L> {
 
     /// Holds a time that was told against what it must be; where time goes on, less what went by since the part began.
     #[track_caller]
-    pub fn assert_time(&self, told: Duration, expected: Duration) {
+    pub(crate) fn assert_time(&self, told: Duration, expected: Duration) {
         let passed = self.since.elapsed() - self.advanced.get();
         assert!(
             told <= expected && told + passed >= expected,
@@ -119,39 +119,39 @@ impl Server {
     }
 }
 
-pub async fn local() -> Part<Local> {
+pub(crate) async fn local() -> Part<Local> {
     pause();
     Part::new(Local::default(), Time::Still, None)
 }
 
-pub async fn whole() -> Part<Throttle> {
+pub(crate) async fn whole() -> Part<Throttle> {
     pause();
     Part::new(Throttle::local(Mode::On), Time::Still, None)
 }
 
 /// All processes' part alone, on one server.
-pub async fn shared() -> Part<Shared> {
+pub(crate) async fn shared() -> Part<Shared> {
     let (server, prefix) = (RedisServer::shared().await, unique_prefix());
     let shared = Shared::new(&redis(&server.url(), &prefix), []);
     Part::new(shared, Time::Server { at: Server::One(server), prefix }, None)
 }
 
 /// All processes' part alone, on a cluster.
-pub async fn cluster() -> Part<Shared> {
+pub(crate) async fn cluster() -> Part<Shared> {
     let (cluster, prefix) = (RedisCluster::shared().await, unique_prefix());
     let shared = Shared::new(&redis(&cluster.url(), &prefix), []);
     Part::new(shared, Time::Server { at: Server::Cluster(cluster), prefix }, None)
 }
 
 /// The whole service with Redis.
-pub async fn together() -> Part<Throttle> {
+pub(crate) async fn together() -> Part<Throttle> {
     let (server, prefix) = (RedisServer::shared().await, unique_prefix());
     let throttle = Throttle::shared(Mode::On, &redis(&server.url(), &prefix), []);
     Part::new(throttle, Time::Server { at: Server::One(server), prefix }, None)
 }
 
 /// The whole service while Redis cannot be reached.
-pub async fn degraded() -> Part<Throttle> {
+pub(crate) async fn degraded() -> Part<Throttle> {
     let proxy = RedisServer::shared().await.proxy().await;
     proxy.cut();
     let throttle = Throttle::shared(Mode::On, &redis(&proxy.url(), &unique_prefix()), []);
@@ -159,7 +159,7 @@ pub async fn degraded() -> Part<Throttle> {
 }
 
 /// The whole service after an outage during which much was counted.
-pub async fn restored() -> Part<Throttle> {
+pub(crate) async fn restored() -> Part<Throttle> {
     let (server, prefix) = (RedisServer::shared().await, unique_prefix());
     let proxy = server.proxy().await;
     let throttle = Throttle::shared(Mode::On, &redis(&proxy.url(), &prefix), []);
@@ -179,25 +179,25 @@ pub async fn restored() -> Part<Throttle> {
 }
 
 /// A handle whose deadline a busy machine does not miss.
-pub fn redis(url: &str, prefix: &str) -> Redis {
+pub(crate) fn redis(url: &str, prefix: &str) -> Redis {
     redis_within(Duration::from_secs(5), url, prefix)
 }
 
-pub fn redis_within(deadline: Duration, url: &str, prefix: &str) -> Redis {
+pub(crate) fn redis_within(deadline: Duration, url: &str, prefix: &str) -> Redis {
     let address = Address::from_str(url).expect("test servers have addresses");
     let settings = Settings { prefix: prefix.to_owned(), fail_fast: deadline, ..Settings::new(address) };
     let _inside = BEHIND.enter();
     Redis::open(settings, &TaskTracker::new(), CancellationToken::new())
 }
 
-pub fn ada() -> Subject {
+pub(crate) fn ada() -> Subject {
     Subject::member("ada")
 }
 
-pub fn policy(name: &'static str, rate: Rate) -> Policy {
+pub(crate) fn policy(name: &'static str, rate: Rate) -> Policy {
     Policy::new(name, rate).expect("it is a name")
 }
 
-pub fn ten_a_minute() -> Policy {
+pub(crate) fn ten_a_minute() -> Policy {
     policy("ten", Rate::per_minute(10))
 }

@@ -8,6 +8,7 @@ use tokio::time::advance;
 use upshelf_throttle::{Adjustment, Limiter, Local, Mode, Policy, Rate, Subject, Throttle, Verdict};
 
 mod parts;
+mod shared;
 
 use parts::{Part, ada, policy, ten_a_minute};
 
