@@ -169,6 +169,15 @@ fn text_of(server: &RedisServer, words: &[&str]) -> String {
     talk::ask(&server.client, words).map_or_else(|error| talk::complaint(&error), |value| talk::text(&value))
 }
 
+/// Says whether a primary has a replica that receives every write from now on; blocks. One that is only online may not
+/// have been sent any yet.
+fn has_replica(server: &RedisServer) -> bool {
+    let info = text_of(server, &["INFO", "replication"]);
+    info.lines().any(|line| {
+        line.starts_with("slave0:") && line.contains("state=online") && !line.contains("offset=0,")
+    })
+}
+
 impl Own {
     fn keeper(&self) -> MutexGuard<'_, Keeper> {
         // A test that failed while it held the keeper has not broken it.
