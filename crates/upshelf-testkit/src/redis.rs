@@ -19,10 +19,9 @@ pub use keys::KeyFound;
 pub use outage::Keep;
 pub use sentinel::RedisSentinel;
 
-use crate::Proxy;
+use crate::{Proxy, aside};
 use keeper::Keeper;
 use launch::{Kind, Launch};
-use talk::aside;
 
 /// A real Redis server: with the default settings of Redis but no snapshots, and DEBUG allowed.
 ///
