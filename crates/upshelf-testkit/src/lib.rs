@@ -64,4 +64,4 @@ pub use places::{free_port, temp_dir};
 pub use postgres::{Database, Postgres};
 pub use program::Program;
 pub use proxy::Proxy;
-pub use redis::{Keep, KeyFound, RedisCluster, RedisSentinel, RedisServer, unique_prefix};
+pub use redis::{Keep, KeyFound, Monitor, RedisCluster, RedisSentinel, RedisServer, unique_prefix};

@@ -9,6 +9,7 @@ mod cluster;
 mod keeper;
 mod keys;
 mod launch;
+mod monitor;
 mod outage;
 mod sentinel;
 mod talk;
@@ -16,6 +17,7 @@ mod tls;
 
 pub use cluster::RedisCluster;
 pub use keys::KeyFound;
+pub use monitor::Monitor;
 pub use outage::Keep;
 pub use sentinel::RedisSentinel;
 
