@@ -9,6 +9,7 @@ mod cluster;
 mod keeper;
 mod keys;
 mod launch;
+mod monitor;
 mod outage;
 mod sentinel;
 mod talk;
@@ -16,13 +17,13 @@ mod tls;
 
 pub use cluster::RedisCluster;
 pub use keys::KeyFound;
+pub use monitor::Monitor;
 pub use outage::Keep;
 pub use sentinel::RedisSentinel;
 
-use crate::Proxy;
+use crate::{Proxy, aside};
 use keeper::Keeper;
 use launch::{Kind, Launch};
-use talk::aside;
 
 /// A real Redis server: with the default settings of Redis but no snapshots, and DEBUG allowed.
 ///
@@ -167,6 +168,15 @@ impl RedisServer {
 /// Asks a server while others are still being started; blocks. An error is a text like any other.
 fn text_of(server: &RedisServer, words: &[&str]) -> String {
     talk::ask(&server.client, words).map_or_else(|error| talk::complaint(&error), |value| talk::text(&value))
+}
+
+/// Says whether a primary has a replica that receives every write from now on; blocks. One that is only online may not
+/// have been sent any yet.
+fn has_replica(server: &RedisServer) -> bool {
+    let info = text_of(server, &["INFO", "replication"]);
+    info.lines().any(|line| {
+        line.starts_with("slave0:") && line.contains("state=online") && !line.contains("offset=0,")
+    })
 }
 
 impl Own {

@@ -5,8 +5,9 @@ use std::sync::OnceLock;
 use ::redis::cluster::ClusterClient;
 
 use super::launch::{Kind, Launch, start_all};
-use super::talk::{self, aside, wait_for};
-use super::{Keep, KeyFound, RedisServer};
+use super::talk::{self, wait_for};
+use super::{Keep, KeyFound, RedisServer, has_replica};
+use crate::aside;
 
 const SLOTS: usize = 16_384;
 const PRIMARIES: usize = 3;
@@ -95,9 +96,8 @@ impl RedisCluster {
         wait_for("all nodes of the cluster to know its replicas", || {
             nodes.iter().enumerate().all(|(at, node)| {
                 let known = tell(node, &["CLUSTER", "NODES"]).unwrap_or_default();
-                let linked = tell(node, &["INFO", "replication"]).unwrap_or_default();
                 known.matches("slave").count() == nodes.len() - PRIMARIES
-                    && (at < PRIMARIES || linked.contains("master_link_status:up"))
+                    && (replicas == 0 || at >= PRIMARIES || has_replica(node))
             })
         })?;
         let urls: Vec<String> = nodes.iter().map(RedisServer::url).collect();
@@ -174,14 +174,14 @@ impl RedisCluster {
 
     /// Finds the primary that has the key's slot, as the nodes that answer see it; `None` while none has.
     pub async fn primary_of(&self, key: &str) -> Option<&RedisServer> {
-        let slot: usize = self.from_any(&["CLUSTER", "KEYSLOT", key]).await?.parse().ok()?;
-        let nodes = self.from_any(&["CLUSTER", "NODES"]).await?;
+        let slot: usize = self.ask_any(&["CLUSTER", "KEYSLOT", key]).await?.parse().ok()?;
+        let nodes = self.ask_any(&["CLUSTER", "NODES"]).await?;
         let port = nodes.lines().find_map(|line| primary_with(line, slot))?;
         self.nodes.iter().find(|node| node.address.port() == port)
     }
 
     /// Asks the nodes in turn until one answers.
-    async fn from_any(&self, words: &[&str]) -> Option<String> {
+    async fn ask_any(&self, words: &[&str]) -> Option<String> {
         for node in &self.nodes {
             if let Ok(reply) = node.try_command(words).await {
                 return Some(reply);

@@ -120,6 +120,8 @@ impl Launch {
             lines.push("save \"\"".to_owned());
             lines.push("enable-debug-command local".to_owned());
             lines.push("repl-diskless-sync-delay 0".to_owned());
+            // A replica that has acknowledged a ping is known to be sent what is written from then on.
+            lines.push("repl-ping-replica-period 1".to_owned());
         }
         if self.kind == Kind::Tls {
             lines.push(format!("tls-port {tls}"));

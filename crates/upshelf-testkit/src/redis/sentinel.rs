@@ -1,8 +1,9 @@
 use std::net::SocketAddr;
 
 use super::launch::{Kind, Launch, start_all};
-use super::talk::{self, aside, wait_for};
-use super::{RedisServer, text_of};
+use super::talk::{self, wait_for};
+use super::{RedisServer, has_replica, text_of};
+use crate::aside;
 
 /// What the sentinels call the primary.
 const NAME: &str = "upshelf";
@@ -31,10 +32,7 @@ impl RedisSentinel {
         let port = primary.address.port().to_string();
         let replica = Launch::of(Kind::Plain, &["--replicaof", "127.0.0.1", &port]).start()?;
         // The sentinels look for replicas when they start, and then only every ten seconds.
-        wait_for("the replica to follow", || {
-            text_of(&primary, &["INFO", "replication"]).contains("state=online")
-                && text_of(&replica, &["INFO", "replication"]).contains("master_link_status:up")
-        })?;
+        wait_for("the replica to follow", || has_replica(&primary))?;
         let watch = ["--sentinel", "monitor", NAME, "127.0.0.1", &port, "2"];
         let soon = ["--sentinel", "down-after-milliseconds", NAME, "1000"];
         let limit = ["--sentinel", "failover-timeout", NAME, "3000"];

@@ -72,8 +72,12 @@ async fn a_replica_takes_over_from_a_primary_that_is_killed() {
     let cluster = RedisCluster::start_with_replicas().await;
     assert_eq!(cluster.addresses().len(), 6);
     let old = cluster.primary_of("shelf").await.expect("each key has a node");
-    old.command(&["SET", "shelf", "oak"]).await;
-    assert_eq!(old.command(&["WAIT", "1", "5000"]).await, "1");
+    // WAIT counts for the writes of its own connection.
+    let client = redis::Client::open(old.url()).expect("a URL");
+    let mut connection = client.get_connection().expect("the node accepts");
+    redis::cmd("SET").arg("shelf").arg("oak").exec(&mut connection).expect("the slot is here");
+    let replicas = redis::cmd("WAIT").arg(1).arg(5000).query::<u32>(&mut connection);
+    assert_eq!(replicas.expect("WAIT answers"), 1);
     old.kill9();
     wait_until("another primary", LIMIT, async || {
         cluster.primary_of("shelf").await.is_some_and(|new| new.address() != old.address())
