@@ -3,11 +3,12 @@
 //! Numbers per second say little about a program and much about a machine, so everything is also told as a ratio to what
 //! the same machine does in the same minute: to a server that answers a fixed body of the same size with the same HTTP
 //! stack (what could be had at best), and to the same program with one commit for each vote (what is had without
-//! sharing). What is compared is measured in turns, round after round; each number is the median of its rounds.
+//! sharing); the services are measured beside what people use for the same. What is compared is measured in turns, round after round; each number is the median of its rounds.
 
 mod fixed;
 mod lab;
 mod library;
+mod limits;
 mod load;
 mod postgres;
 mod reads;
@@ -25,7 +26,7 @@ use anyhow::{Context as _, Result, bail};
 use crate::lab::{Engine, Lab};
 
 const USAGE: &str = "usage: upshelf-bench votes|reads|startup|search|all --server PATH \
-    [--engine sqlite|postgres] [--rounds 5] [--seconds 2]";
+    [--engine sqlite|postgres] [--rounds 5] [--seconds 2], or: upshelf-bench limits [--rounds 5]";
 
 /// What was asked for.
 struct Options {
@@ -40,6 +41,11 @@ fn main() -> Result<()> {
     if what == "fixed" {
         return fixed::serve(args.next().context("how many bytes?")?.parse()?);
     }
+    if what == "decide" {
+        let (address, policies) =
+            args.next().zip(args.next()).context("an address, and how many policies?")?;
+        return limits::decide(&address, policies.parse()?);
+    }
     let mut server = None;
     let mut options =
         Options { engines: vec![Engine::Sqlite, Engine::Postgres], rounds: 5, time: Duration::from_secs(2) };
@@ -52,6 +58,9 @@ fn main() -> Result<()> {
             "--seconds" => options.time = Duration::from_secs_f64(value.parse()?),
             _ => bail!(USAGE),
         }
+    }
+    if what == "limits" {
+        return limits::measure(options.rounds);
     }
     let lab = Lab::open(server.context(USAGE)?)?;
     // One thread: a load that takes every core leaves none to what it measures.
