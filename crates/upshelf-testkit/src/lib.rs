@@ -1,4 +1,5 @@
-//! What the tests of Upshelf need: the [`contract!`] macro, real servers, programs, and a hand-set clock.
+//! What the tests of Upshelf need: the [`contract!`] macro, real servers, a breakable proxy, programs, and a hand-set
+//! clock.
 //!
 //! A service has several parts (in this process, shared, degraded …) and one promise. [`contract!`] writes each
 //! test once and runs it on every part, so that no part drifts:
@@ -24,11 +25,30 @@
 //! away with the process, however that ends. With `UPSHELF_TEST_POSTGRES_URL` set, that server is used instead.
 //! A missing server is a failure that says how to install it, never a skip.
 //!
+//! [`RedisServer::shared`] is one real Redis per test process, where each test keeps to its [`unique_prefix`]; with
+//! `UPSHELF_TEST_REDIS_URL` set, it is the server there. For an outage a test starts a server, a [`RedisCluster`] or a
+//! [`RedisSentinel`] of its own, or puts a [`Proxy`] before the shared one. [`Node`] runs what people use beside Upshelf.
+//!
+//! ```no_run
+//! # use upshelf_testkit::{Proxy, RedisServer, unique_prefix};
+//! # async fn example() {
+//! let redis = RedisServer::shared().await;
+//! let proxy = redis.proxy().await;
+//! let key = format!("{}shelf", unique_prefix());
+//! // … something connects to proxy.url() …
+//! proxy.cut();
+//! // … and does without, until
+//! proxy.restore();
+//! assert_eq!(redis.command(&["GET", &key]).await, "oak");
+//! # }
+//! ```
+//!
 //! Nothing here sleeps: a test waits for an event with a deadline ([`wait_until`], [`Program::wait_for`]), sets the
 //! [`HandClock`], or lets `tokio` own the time (`paused` contracts).
 
 mod clock;
 mod contract;
+mod node;
 mod patience;
 mod places;
 mod postgres;
@@ -37,9 +57,11 @@ mod proxy;
 mod redis;
 
 pub use clock::HandClock;
+pub use node::Node;
+use patience::aside;
 pub use patience::{Patience, wait_until};
 pub use places::{free_port, temp_dir};
 pub use postgres::{Database, Postgres};
 pub use program::Program;
 pub use proxy::Proxy;
-pub use redis::{Keep, KeyFound, RedisCluster, RedisSentinel, RedisServer, unique_prefix};
+pub use redis::{Keep, KeyFound, Monitor, RedisCluster, RedisSentinel, RedisServer, unique_prefix};

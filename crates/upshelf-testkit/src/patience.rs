@@ -1,3 +1,4 @@
+use std::panic::resume_unwind;
 use std::time::{Duration, Instant};
 
 /// How long a test still waits: looks again and again, a little less often each time, on real time.
@@ -52,6 +53,15 @@ pub fn wait_until(
         while !holds().await {
             assert!(patience.more().await, "{caller}: waited {limit:?} for: {what}");
         }
+    }
+}
+
+/// Does blocking work aside. The servers outlive the runtime of the test that starts them, and tokio's clock may be
+/// paused: it does not run ahead while such work is being done.
+pub(crate) async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(done) => done,
+        Err(error) => resume_unwind(error.into_panic()),
     }
 }
 

@@ -1,5 +1,5 @@
 use std::ffi::OsStr;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
@@ -14,10 +14,12 @@ use crate::Patience;
 pub struct Program {
     child: Child,
     lines: Arc<Mutex<Vec<String>>>,
+    /// How many lines [`answer`](Self::answer) has passed.
+    heard: usize,
 }
 
 impl Program {
-    /// Starts the program at `path`.
+    /// Starts the program at `path`; its standard input is empty.
     ///
     /// Its environment is `env` and, of ours, only PATH and HOME: no setting of the developer's shell reaches a test.
     pub fn start<A: AsRef<OsStr>>(
@@ -25,7 +27,24 @@ impl Program {
         args: impl IntoIterator<Item = A>,
         env: &[(&str, &str)],
     ) -> Self {
-        let path = path.as_ref();
+        Self::start_on(Stdio::null(), path.as_ref(), args, env)
+    }
+
+    /// Starts a program as [`start`](Self::start) does, which reads the lines that [`send`](Self::send) sends.
+    pub fn start_with_input<A: AsRef<OsStr>>(
+        path: impl AsRef<Path>,
+        args: impl IntoIterator<Item = A>,
+        env: &[(&str, &str)],
+    ) -> Self {
+        Self::start_on(Stdio::piped(), path.as_ref(), args, env)
+    }
+
+    fn start_on<A: AsRef<OsStr>>(
+        input: Stdio,
+        path: &Path,
+        args: impl IntoIterator<Item = A>,
+        env: &[(&str, &str)],
+    ) -> Self {
         let mut command = Command::new(path);
         command.args(args).env_clear().envs(env.iter().copied());
         for kept in ["PATH", "HOME"] {
@@ -34,12 +53,30 @@ impl Program {
                 command.env(kept, value);
             }
         }
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.stdin(input).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap_or_else(|e| panic!("could not start {}: {e}", path.display()));
         let lines = Arc::default();
         listen(child.stdout.take().expect("stdout is piped"), &lines);
         listen(child.stderr.take().expect("stderr is piped"), &lines);
-        Self { child, lines }
+        Self { child, lines, heard: 0 }
+    }
+
+    /// Sends a line to its standard input.
+    ///
+    /// # Panics
+    /// When it was not started [with input](Self::start_with_input), or reads no more.
+    pub fn send(&mut self, line: &str) {
+        let sent = self.child.stdin.as_mut().map(|input| writeln!(input, "{line}"));
+        assert!(
+            matches!(sent, Some(Ok(()))),
+            "it does not read what it is sent; it printed:\n{}",
+            self.lines().join("\n")
+        );
+    }
+
+    /// Closes its standard input, which asks many programs to end.
+    pub fn close_input(&mut self) {
+        self.child.stdin = None;
     }
 
     /// Returns the process id.
@@ -52,27 +89,44 @@ impl Program {
         self.lines.lock().expect("no reader panics").clone()
     }
 
-    /// Waits for a line that contains `part` and returns it.
+    /// Waits for a line that contains `part` and returns it, be it printed before or after the call.
     ///
     /// # Panics
     /// When `limit` passes or the program ends first; the message shows all it has printed.
     pub async fn wait_for(&mut self, part: &str, limit: Duration) -> String {
+        self.find(0, part, limit).await.1
+    }
+
+    /// Waits for the next line that contains `part`: each call begins behind the line that the last one returned.
+    ///
+    /// # Panics
+    /// When `limit` passes or the program ends first; the message shows all it has printed.
+    pub async fn answer(&mut self, part: &str, limit: Duration) -> String {
+        let (at, line) = self.find(self.heard, part, limit).await;
+        self.heard = at + 1;
+        line
+    }
+
+    /// Finds the first line from the one with number `from` on that contains `part`.
+    async fn find(&mut self, from: usize, part: &str, limit: Duration) -> (usize, String) {
         let mut patience = Patience::of(limit);
+        let found = |lines: Vec<String>| {
+            lines.into_iter().enumerate().skip(from).find(|(_, line)| line.contains(part))
+        };
         loop {
             let ended = self.child.try_wait().expect("our own child can be waited for");
-            if let Some(line) = self.lines().into_iter().find(|line| line.contains(part)) {
+            if let Some(line) = found(self.lines()) {
                 return line;
             }
             // After an end the last lines may still be on their way through the pipe: those get one more look each.
             let out_of_time = !patience.more().await;
             if out_of_time || (ended.is_some() && Arc::strong_count(&self.lines) == 1) {
-                let lines = self.lines();
-                if let Some(line) = lines.iter().find(|line| line.contains(part)) {
-                    return line.clone();
+                if let Some(line) = found(self.lines()) {
+                    return line;
                 }
                 let state = ended
                     .map_or_else(|| format!("still running after {limit:?}"), |status| status.to_string());
-                panic!("no line with {part:?} ({state}); it printed:\n{}", lines.join("\n"));
+                panic!("no line with {part:?} ({state}); it printed:\n{}", self.lines().join("\n"));
             }
         }
     }

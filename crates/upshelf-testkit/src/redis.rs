@@ -9,6 +9,7 @@ mod cluster;
 mod keeper;
 mod keys;
 mod launch;
+mod monitor;
 mod outage;
 mod sentinel;
 mod talk;
@@ -16,13 +17,13 @@ mod tls;
 
 pub use cluster::RedisCluster;
 pub use keys::KeyFound;
+pub use monitor::Monitor;
 pub use outage::Keep;
 pub use sentinel::RedisSentinel;
 
-use crate::Proxy;
+use crate::{Proxy, aside};
 use keeper::Keeper;
 use launch::{Kind, Launch};
-use talk::aside;
 
 /// A real Redis server: with the default settings of Redis but no snapshots, and DEBUG allowed.
 ///

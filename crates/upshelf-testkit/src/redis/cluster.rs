@@ -5,8 +5,9 @@ use std::sync::OnceLock;
 use ::redis::cluster::ClusterClient;
 
 use super::launch::{Kind, Launch, start_all};
-use super::talk::{self, aside, wait_for};
+use super::talk::{self, wait_for};
 use super::{Keep, KeyFound, RedisServer, has_replica};
+use crate::aside;
 
 const SLOTS: usize = 16_384;
 const PRIMARIES: usize = 3;

@@ -1,7 +1,8 @@
 use std::sync::Arc;
 
-use super::talk::{self, aside};
+use super::talk;
 use super::{Own, RedisServer};
+use crate::aside;
 
 /// What a server still has after [`RedisServer::restart`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,8 +1,9 @@
 use std::net::SocketAddr;
 
 use super::launch::{Kind, Launch, start_all};
-use super::talk::{self, aside, wait_for};
+use super::talk::{self, wait_for};
 use super::{RedisServer, has_replica, text_of};
+use crate::aside;
 
 /// What the sentinels call the primary.
 const NAME: &str = "upshelf";

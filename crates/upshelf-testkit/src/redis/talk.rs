@@ -1,19 +1,9 @@
-use std::panic::resume_unwind;
 use std::time::Duration;
 
 use redis::{Client, Cmd, Connection, ConnectionLike, RedisError, Value};
 
 /// How long a server of a test may take to answer.
 pub(super) const PATIENCE: Duration = Duration::from_secs(10);
-
-/// Does blocking work aside. The servers outlive the runtime of the test that starts them, and tokio's clock may be
-/// paused: it does not run ahead while such work is being done.
-pub(super) async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(done) => done,
-        Err(error) => resume_unwind(error.into_panic()),
-    }
-}
 
 /// Looks again and again, on the thread that starts servers, until what it waits for is so.
 pub(super) fn wait_for(what: &str, holds: impl Fn() -> bool) -> Result<(), String> {

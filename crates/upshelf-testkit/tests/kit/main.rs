@@ -6,6 +6,7 @@ use sqlx::{Connection, PgConnection, Row};
 use upshelf_testkit::{HandClock, Postgres, Program, contract, free_port, temp_dir, wait_until};
 
 mod cluster;
+mod node;
 mod proxy;
 mod redis;
 mod sentinel;
@@ -124,6 +125,26 @@ async fn a_program_is_heard_asked_to_end_and_killed() {
     program.wait_for("ready", LIMIT).await;
     program.kill9();
     assert_eq!(program.wait(LIMIT).await.code(), None);
+}
+
+#[tokio::test]
+async fn a_program_is_talked_to_line_by_line() {
+    let script = "while read -r line; do echo \"heard $line\"; done; echo end";
+    let mut program = Program::start_with_input("/bin/sh", ["-c", script], &[]);
+    for line in ["one", "two", "two"] {
+        program.send(line);
+        assert_eq!(program.answer("heard", LIMIT).await, format!("heard {line}"));
+    }
+    assert_eq!(program.wait_for("heard", LIMIT).await, "heard one");
+    program.close_input();
+    program.answer("end", LIMIT).await;
+    assert!(program.wait(LIMIT).await.success());
+}
+
+#[tokio::test]
+#[should_panic(expected = "it does not read what it is sent")]
+async fn a_line_to_a_program_without_input_is_not_lost_in_silence() {
+    Program::start("/bin/sh", ["-c", "read -r line"], &[]).send("one");
 }
 
 #[tokio::test]

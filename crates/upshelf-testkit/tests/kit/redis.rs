@@ -4,7 +4,7 @@ use std::net::TcpStream;
 use std::path::Path;
 use std::time::Duration;
 
-use upshelf_testkit::{Keep, Program, RedisServer, unique_prefix, wait_until};
+use upshelf_testkit::{Keep, Program, RedisServer, temp_dir, unique_prefix, wait_until};
 
 use crate::{LIMIT, hold};
 
@@ -67,6 +67,25 @@ async fn the_keys_of_a_test_are_listed_with_type_and_time_to_live() {
     let ttl = found[1].ttl.expect("a time to live was set");
     assert!(found[1].kind == "string" && ttl <= Duration::from_secs(100) && ttl > Duration::from_secs(70));
     assert_eq!(redis.keys(&two).await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_monitor_hears_every_command_in_order() {
+    let (redis, t) = (RedisServer::shared().await, unique_prefix());
+    let monitor = redis.monitor().await;
+    let key = format!("{t}shelf");
+    redis.command(&["SET", &key, "oak"]).await;
+    redis.command(&["EVAL", "return redis.call('GET', KEYS[1])", "1", &key]).await;
+    let heard = monitor.heard(&t).await;
+    let commands: Vec<&str> = heard.iter().filter_map(|line| line.split('"').nth(1)).collect();
+    assert_eq!(commands, ["SET", "EVAL", "GET"]);
+    assert!(heard[2].contains("[0 lua]") && !heard[1].contains("[0 lua]"), "{heard:?}");
+    let before = redis.command(&["CLIENT", "LIST"]).await.matches("cmd=monitor").count();
+    drop(monitor);
+    wait_until("the monitor to be gone", LIMIT, async || {
+        redis.command(&["CLIENT", "LIST"]).await.matches("cmd=monitor").count() < before
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -145,6 +164,19 @@ async fn a_tls_server_is_trusted_by_its_authority_only() {
 #[should_panic(expected = "Redis did not start")]
 async fn settings_that_redis_refuses_are_reported() {
     RedisServer::start_with(&["--appendonly", "perhaps"]).await;
+}
+
+#[tokio::test]
+async fn a_missing_server_is_a_failure_that_says_how_to_install_it() {
+    let folder = temp_dir();
+    for program in ["sh", "rm"] {
+        std::os::unix::fs::symlink(format!("/bin/{program}"), folder.path().join(program))
+            .expect("a new link");
+    }
+    let path = folder.path().to_str().expect("a temporary folder's name is plain");
+    let mut program = Program::start(hold(), ["redis"], &[("PATH", path)]);
+    program.wait_for("apt-get install redis-server", LIMIT).await;
+    assert!(!program.wait(LIMIT).await.success());
 }
 
 #[tokio::test]
