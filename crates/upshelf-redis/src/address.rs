@@ -57,6 +57,10 @@ impl Address {
         matches!(self.place, Place::Cluster(_))
     }
 
+    pub(crate) fn is_tls(&self) -> bool {
+        self.is_tls
+    }
+
     /// The same sign-in at another host: for a primary that sentinels named, or a node.
     pub(crate) fn info_of(&self, host: &str, port: u16) -> ConnectionInfo {
         let address = match self.is_tls {
@@ -64,6 +68,15 @@ impl Address {
             false => ConnectionAddr::Tcp(host.to_owned(), port),
         };
         self.signed_in(address)
+    }
+
+    /// A sentinel has no databases.
+    pub(crate) fn info_of_sentinel(&self, host: &str, port: u16, is_signed_in: bool) -> ConnectionInfo {
+        let mut address = Self { database: 0, ..self.clone() };
+        if !is_signed_in {
+            (address.user, address.password) = (None, None);
+        }
+        address.info_of(host, port)
     }
 
     pub(crate) fn info_of_socket(&self, path: &std::path::Path) -> ConnectionInfo {

@@ -1,13 +1,15 @@
 use std::sync::Arc;
 
-use redis::{Cmd, Pipeline, Value};
-use tokio::sync::{Mutex, watch};
-use tokio::time::{Instant, timeout};
+use tokio::sync::watch;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::link::Link;
-use crate::{Class, Error, Health, Keys, Lane, Line, Result, Settings, Subscriber, Subscriptions};
+use crate::health::Pulse;
+use crate::keeper::Keeper;
+use crate::lane::Lane as Connection;
+use crate::life::Lives;
+use crate::{Class, Health, Keys, Lane, Life, Line, Settings, Subscriber, Subscriptions};
 
 /// The handle: cheap to clone, all clones share their connections.
 #[derive(Clone)]
@@ -15,11 +17,12 @@ pub struct Redis {
     inner: Arc<Inner>,
 }
 
-pub(crate) struct Inner {
-    pub(crate) settings: Settings,
+struct Inner {
+    settings: Arc<Settings>,
     keys: Keys,
-    links: Vec<Mutex<Option<Link>>>,
-    health: watch::Sender<Health>,
+    lanes: Vec<Arc<Connection>>,
+    pulse: Arc<Pulse>,
+    lives: Arc<Lives>,
     tracker: TaskTracker,
     closing: CancellationToken,
 }
@@ -27,17 +30,30 @@ pub(crate) struct Inner {
 impl Redis {
     /// Makes the handle and returns at once: connecting goes on behind it, for as long as it takes.
     ///
-    /// Tasks run under `tracker`, and end when `closing` is cancelled.
+    /// Tasks run under `tracker`, and end when `closing` is cancelled; from then on Redis is away.
     pub fn open(settings: Settings, tracker: &TaskTracker, closing: CancellationToken) -> Self {
+        let settings = Arc::new(settings);
+        let count = settings.lanes.max(1);
+        let lanes: Vec<_> = (0..count).map(|_| Arc::new(Connection::new(Arc::clone(&settings)))).collect();
+        let (pulse, lives) = (Arc::new(Pulse::of(count, Instant::now())), Arc::<Lives>::default());
+        for (place, lane) in lanes.iter().enumerate() {
+            let keeper = Keeper {
+                lane: Arc::clone(lane),
+                place,
+                pulse: Arc::clone(&pulse),
+                lives: Arc::clone(&lives),
+            };
+            tracker.spawn(keeper.run(closing.clone()));
+        }
         let keys = Keys::new(&settings.prefix, settings.address.is_cluster());
-        let links = (0..settings.lanes.max(1)).map(|_| Mutex::new(None)).collect();
-        let health = watch::Sender::new(Health::Degraded { since: Instant::now() });
-        Self { inner: Arc::new(Inner { settings, keys, links, health, tracker: tracker.clone(), closing }) }
+        let inner = Inner { settings, keys, lanes, pulse, lives, tracker: tracker.clone(), closing };
+        Self { inner: Arc::new(inner) }
     }
 
     /// Chooses how commands are sent.
     pub fn line(&self, lane: Lane, class: Class) -> Line {
-        Line { inner: Arc::clone(&self.inner), lane, class }
+        let lanes = &self.inner.lanes;
+        Line { lane: Arc::clone(&lanes[lane as usize % lanes.len()]), class, life: None }
     }
 
     /// Names keys and channels.
@@ -47,96 +63,50 @@ impl Redis {
 
     /// Says how Redis is.
     pub fn health(&self) -> Health {
-        *self.inner.health.borrow()
+        self.inner.pulse.health()
     }
 
     /// Watches how Redis is.
     pub fn watch_health(&self) -> watch::Receiver<Health> {
-        self.inner.health.subscribe()
+        self.inner.pulse.watch()
+    }
+
+    /// The life that the server was last seen in; `None` before it was seen at all.
+    pub fn life(&self) -> Option<Life> {
+        self.inner.lives.current()
+    }
+
+    /// Watches for new lives. A command may reach a new life before its watcher has run: what must not is sent on
+    /// [`Line::in_life`].
+    pub fn watch_life(&self) -> watch::Receiver<Option<Life>> {
+        self.inner.lives.watch()
     }
 
     /// Opens a connection of its own that listens to channels, for ever; `buffer` pushes may wait to be read.
     pub fn subscriber(&self, buffer: usize) -> (Subscriber, Subscriptions) {
-        Subscriber::open(
-            self.inner.settings.clone(),
-            buffer,
-            &self.inner.tracker,
-            self.inner.closing.child_token(),
-        )
+        let Inner { settings, pulse, tracker, closing, .. } = &*self.inner;
+        Subscriber::open(Arc::clone(settings), buffer, pulse.watch(), tracker, closing.clone())
     }
 
     /// How it is reached.
     pub fn settings(&self) -> &Settings {
         &self.inner.settings
     }
+
+    /// Runs a task as long as the handle is open.
+    pub fn spawn<F: Future<Output = ()> + Send + 'static>(&self, task: F) {
+        let closing = self.inner.closing.clone();
+        self.inner.tracker.spawn(async move {
+            closing.run_until_cancelled(task).await;
+        });
+    }
 }
 
-impl Inner {
-    fn of(&self, lane: Lane) -> &Mutex<Option<Link>> {
-        &self.links[lane as usize % self.links.len()]
-    }
-
-    async fn link(&self, lane: Lane) -> Result<Link> {
-        let mut held = self.of(lane).lock().await;
-        if let Some(link) = &*held {
-            return Ok(link.clone());
-        }
-        let link = Link::open(&self.settings).await?;
-        *held = Some(link.clone());
-        self.health.send_replace(Health::Up);
-        Ok(link)
-    }
-
-    async fn with<T>(
-        &self,
-        lane: Lane,
-        class: Class,
-        run: impl AsyncFnOnce(&mut Link) -> redis::RedisResult<T>,
-    ) -> Result<T> {
-        let limit = match class {
-            Class::FailFast => self.settings.fail_fast,
-            Class::Queue => self.settings.queue_deadline,
-        };
-        let work = async {
-            let mut link = self.link(lane).await?;
-            let done = run(&mut link).await.map_err(Error::from);
-            if done.as_ref().is_err_and(Error::is_away) {
-                *self.of(lane).lock().await = None;
-                self.health.send_replace(Health::Degraded { since: Instant::now() });
-            }
-            done
-        };
-        timeout(limit, work).await.map_err(|_| Error::Away(None))?
-    }
-
-    pub(crate) async fn command(&self, lane: Lane, class: Class, cmd: &Cmd) -> Result<Value> {
-        let value = self.with(lane, class, async |link| link.command(cmd).await).await?;
-        value.extract_error().map_err(Error::from)
-    }
-
-    pub(crate) async fn pipeline(&self, lane: Lane, class: Class, pipeline: &Pipeline) -> Result<Vec<Value>> {
-        self.with(lane, class, async |link| link.pipeline(pipeline).await).await
-    }
-
-    pub(crate) async fn scan(
-        &self,
-        lane: Lane,
-        class: Class,
-        pattern: &str,
-        mut each: impl AsyncFnMut(Vec<String>) -> Result<()>,
-    ) -> Result<()> {
-        let mut cursor = 0_u64;
-        loop {
-            let mut cmd = redis::cmd("SCAN");
-            cmd.arg(cursor).arg("MATCH").arg(pattern).arg("COUNT").arg(500);
-            let reply = self.command(lane, class, &cmd).await?;
-            let (next, keys): (u64, Vec<String>) =
-                redis::FromRedisValue::from_redis_value(reply).map_err(|e| Error::Wrong(e.into()))?;
-            each(keys).await?;
-            if next == 0 {
-                return Ok(());
-            }
-            cursor = next;
-        }
+impl std::fmt::Debug for Redis {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Redis")
+            .field("address", &self.inner.settings.address)
+            .field("health", &self.health())
+            .finish_non_exhaustive()
     }
 }

@@ -2,8 +2,8 @@ use std::sync::Arc;
 
 use redis::{Cmd, FromRedisValue, Pipeline, ToRedisArgs, Value};
 
-use crate::handle::Inner;
-use crate::{Error, Result, Script};
+use crate::lane::Lane as Connection;
+use crate::{Error, Life, Result, Script};
 
 /// Which connection a command takes, so that a big value does not hold up a small one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -17,29 +17,43 @@ pub enum Lane {
 }
 
 /// What a command does while there is no connection.
+///
+/// Whatever the class, a command that was sent and whose connection broke is not sent again: whether it was done is not
+/// known, and the caller knows best whether doing it twice does harm.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Class {
     /// Fails at once, and never takes longer than [`Settings::fail_fast`](crate::Settings::fail_fast).
     FailFast,
-    /// Waits for a connection, for [`Settings::queue_deadline`](crate::Settings::queue_deadline) at most.
+    /// Waits for a connection, for [`Settings::queue_deadline`](crate::Settings::queue_deadline) at most, and then for a
+    /// reply, for [`Settings::command_timeout`](crate::Settings::command_timeout) at most.
     Queue,
 }
 
 /// A way to send commands: a lane and a class. Cheap to clone.
 #[derive(Clone)]
 pub struct Line {
-    pub(crate) inner: Arc<Inner>,
-    pub(crate) lane: Lane,
+    pub(crate) lane: Arc<Connection>,
     pub(crate) class: Class,
+    pub(crate) life: Option<Life>,
 }
 
 impl Line {
+    /// The same line, but only while it leads to the server in this life: in another one, Redis is away.
+    #[must_use]
+    pub fn in_life(&self, life: Life) -> Self {
+        Self { life: Some(life), ..self.clone() }
+    }
+
     /// Sends one command and reads its reply.
     ///
     /// # Errors
     /// [`Error::Away`] and [`Error::Wrong`].
     pub async fn query<T: FromRedisValue>(&self, cmd: &Cmd) -> Result<T> {
-        read(self.inner.command(self.lane, self.class, cmd).await?)
+        read(self.send(cmd).await?)
+    }
+
+    async fn send(&self, cmd: &Cmd) -> Result<Value> {
+        self.lane.run(self.class, self.life, async |link| link.command(cmd).await?.extract_error()).await
     }
 
     /// Sends commands in one write and reads their replies. In a cluster all keys must lie in one slot.
@@ -47,7 +61,11 @@ impl Line {
     /// # Errors
     /// As [`query`](Line::query); the first error of any command is the error of all.
     pub async fn pipeline<T: FromRedisValue>(&self, pipeline: &Pipeline) -> Result<T> {
-        read(Value::Array(self.inner.pipeline(self.lane, self.class, pipeline).await?))
+        let run = async |link: &mut crate::link::Link| {
+            let replies = link.pipeline(pipeline).await?;
+            replies.into_iter().map(Value::extract_error).collect::<Result<Vec<_>, _>>()
+        };
+        read(Value::Array(self.lane.run(self.class, self.life, run).await?))
     }
 
     /// Runs a script, by its digest; one that the server does not know (a new primary, `SCRIPT FLUSH`) is loaded and run.
@@ -64,11 +82,12 @@ impl Line {
     ) -> Result<T> {
         let mut call = redis::cmd("EVALSHA");
         call.arg(script.digest()).arg(keys.len()).arg(keys).arg(&args);
-        match self.inner.command(self.lane, self.class, &call).await {
+        match self.send(&call).await {
+            // It was refused before it began.
             Err(Error::Wrong(error)) if error.code() == Some("NOSCRIPT") => {
                 let mut call = redis::cmd("EVAL");
                 call.arg(script.text).arg(keys.len()).arg(keys).arg(&args);
-                read(self.inner.command(self.lane, self.class, &call).await?)
+                read(self.send(&call).await?)
             }
             reply => read(reply?),
         }
@@ -79,9 +98,46 @@ impl Line {
     /// As `SCAN` does, it sees every key that is there all the time, and may see a key twice.
     ///
     /// # Errors
-    /// As [`query`](Line::query).
-    pub async fn scan(&self, pattern: &str, each: impl AsyncFnMut(Vec<String>) -> Result<()>) -> Result<()> {
-        self.inner.scan(self.lane, self.class, pattern, each).await
+    /// As [`query`](Line::query), and what `each` returns.
+    pub async fn scan(
+        &self,
+        pattern: &str,
+        mut each: impl AsyncFnMut(Vec<String>) -> Result<()>,
+    ) -> Result<()> {
+        for node in self.lane.run(self.class, self.life, async |link| link.primaries().await).await? {
+            let mut cursor = 0_u64;
+            loop {
+                let mut cmd = redis::cmd("SCAN");
+                cmd.arg(cursor).arg("MATCH").arg(pattern).arg("COUNT").arg(500);
+                let step =
+                    async |link: &mut crate::link::Link| link.command_at(&node, &cmd).await?.extract_error();
+                let (next, keys): (u64, Vec<String>) =
+                    read(self.lane.run(self.class, self.life, step).await?)?;
+                if !keys.is_empty() {
+                    each(keys).await?;
+                }
+                if next == 0 {
+                    break;
+                }
+                cursor = next;
+            }
+        }
+        Ok(())
+    }
+
+    /// Sends a command to every primary and reads each reply.
+    ///
+    /// # Errors
+    /// As [`query`](Line::query); the first error of any primary is the error of all.
+    pub async fn each_primary<T: FromRedisValue>(&self, cmd: &Cmd) -> Result<Vec<T>> {
+        let run = async |link: &mut crate::link::Link| {
+            let mut replies = Vec::new();
+            for node in link.primaries().await? {
+                replies.push(link.command_at(&node, cmd).await?.extract_error()?);
+            }
+            Ok(replies)
+        };
+        self.lane.run(self.class, self.life, run).await?.into_iter().map(read).collect()
     }
 
     /// Publishes a payload on a channel (a complete name) and returns how many heard it, where that is known.
@@ -98,6 +154,12 @@ impl Line {
     /// As [`query`](Line::query).
     pub async fn publish_sharded(&self, channel: &str, payload: &[u8]) -> Result<u64> {
         self.query(redis::cmd("SPUBLISH").arg(channel).arg(payload)).await
+    }
+}
+
+impl std::fmt::Debug for Line {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Line").field("class", &self.class).field("life", &self.life).finish_non_exhaustive()
     }
 }
 

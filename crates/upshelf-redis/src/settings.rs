@@ -1,3 +1,4 @@
+use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::Address;
@@ -9,6 +10,8 @@ pub struct Settings {
     pub address: Address,
     /// What stands before every key and channel; empty by default.
     pub prefix: String,
+    /// The certificates (PEM) of the authorities that `rediss://` trusts; the system's without it.
+    pub ca_file: Option<PathBuf>,
     /// How long connecting may take, signing in included; 10 s.
     pub connect_timeout: Duration,
     /// How long one command may take once it was sent; 5 s.
@@ -33,6 +36,7 @@ impl Settings {
         Self {
             address,
             prefix: String::new(),
+            ca_file: None,
             connect_timeout: Duration::from_secs(10),
             command_timeout: Duration::from_secs(5),
             keep_alive: Duration::from_secs(30),
