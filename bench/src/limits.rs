@@ -74,6 +74,7 @@ pub(crate) fn decide(address: &str, policies: usize) -> Result<()> {
     runtime.block_on(async {
         let settings = Settings { fail_fast: Duration::from_secs(5), ..Settings::new(address.parse()?) };
         let redis = Redis::open(settings, &TaskTracker::new(), CancellationToken::new());
+        redis.watch_health().wait_for(|health| health.is_up()).await?;
         let throttle = Arc::new(Throttle::shared(Mode::On, &redis, []));
         run(&throttle, policies, CALLS / 10).await?;
         let (begun, before) = (Instant::now(), processor_micros());

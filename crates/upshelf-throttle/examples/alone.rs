@@ -1,6 +1,9 @@
 //! Limits without Upshelf: two policies, a burst of requests, and what the client is told. Given `redis://HOST:PORT`,
 //! all that run this count together.
 
+use std::time::Duration;
+
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use upshelf_redis::{Redis, Settings};
@@ -14,6 +17,9 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         Some(address) => {
             let redis =
                 Redis::open(Settings::new(address.parse()?), &TaskTracker::new(), CancellationToken::new());
+            // Until it is connected, each process decides alone.
+            let mut health = redis.watch_health();
+            let _ = timeout(Duration::from_secs(1), health.wait_for(|health| health.is_up())).await;
             Throttle::shared(Mode::On, &redis, [&minute, &day])
         }
         None => Throttle::local(Mode::On),

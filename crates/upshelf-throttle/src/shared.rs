@@ -1,32 +1,34 @@
 mod refusals;
+mod rounds;
 
 use std::borrow::Cow;
 use std::collections::HashSet;
 use std::sync::{LazyLock, RwLock};
 
-use upshelf_redis::client::{self, ErrorKind};
+use upshelf_redis::client;
 use upshelf_redis::{Class, Error, Keys, Lane, Line, Redis, Script};
 
 use self::refusals::Refusals;
+use self::rounds::{Answer, Request, Rounds};
 use crate::gcra::{Ask, LONGEST, Shift};
 use crate::policy::Policy;
 use crate::subject::Subject;
 use crate::throttle::{Adjustment, Limiter};
 use crate::verdict::{Usage, Verdict};
 
-static TAKE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("../lua/take-n.lua")));
 static ADJUST: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("../lua/adjust-1.lua")));
 
 const UNBROKEN: &str = "no code panics while it holds this lock";
 
 /// Limits of all processes, through Redis.
 ///
-/// Invariants: one request is one script, whatever the number of its policies, and nothing else is sent for it; only
-/// the server's clock decides; the keys of one subject lie in one slot. A subject that was refused is refused again
+/// Invariants: one request is decided by one script, whatever the number of its policies, and nothing else is sent for
+/// it; requests that wait at the same time share a call, one after the other within it; only the server's clock decides; the keys of one subject lie in one slot. A subject that was refused is refused again
 /// here, without Redis, until it may try again or for a second, whichever comes first. Answers come within the
 /// deadline of [`Class::FailFast`], or are errors; an error is never a refusal.
 pub struct Shared {
     line: Line,
+    rounds: Rounds,
     keys: Keys,
     /// The policies that subjects may owe something to, as far as this process knows.
     known: RwLock<HashSet<Cow<'static, str>>>,
@@ -35,10 +37,12 @@ pub struct Shared {
 
 impl Shared {
     /// Limits through `redis`. `policies` are all that there are: what [`forget`](Limiter::forget) forgives. One that
-    /// is missing here is added when this process first uses it.
+    /// is missing here is added when this process first uses it. Must be called on a runtime of tokio.
     pub fn new<'a>(redis: &Redis, policies: impl IntoIterator<Item = &'a Policy>) -> Self {
+        let line = redis.line(Lane::Decisions, Class::FailFast);
         Self {
-            line: redis.line(Lane::Decisions, Class::FailFast),
+            rounds: Rounds::new(redis, line.clone()),
+            line,
             keys: redis.keys().clone(),
             known: RwLock::new(policies.into_iter().map(Policy::shared_name).collect()),
             refusals: Refusals::default(),
@@ -74,19 +78,14 @@ impl Shared {
         }
         self.know(policies);
         let asks = policies.iter().map(|policy| Ask::new(policy.rate(), cost));
-        let keys: Vec<_> = policies.iter().map(|policy| self.key(subject, policy.name())).collect();
-        let mut args = Vec::with_capacity(3 * policies.len());
+        let mut request = Request::default();
         for (policy, ask) in policies.iter().zip(asks.clone()) {
             let price = if is_charged { ask.price() } else { 0 };
-            args.extend([price, ask.slack(), policy.is_shadow().into()]);
+            request.keys.push(self.key(subject, policy.name()));
+            request.numbers.extend([price, ask.slack(), policy.is_shadow().into()]);
         }
-        let reply: Vec<u64> = self.line.eval(&TAKE, &keys, args).await?;
-        let [is_allowed, now, tats @ ..] = &*reply else { return Err(odd_reply()) };
-        if tats.len() != policies.len() {
-            return Err(odd_reply());
-        }
-        let is_allowed = *is_allowed == 1;
-        let readings = asks.zip(tats).map(|(ask, tat)| ask.of(Some(*tat), *now));
+        let Answer { now, is_allowed, tats } = self.rounds.decide(request).await?;
+        let readings = asks.zip(tats).map(|(ask, tat)| ask.of(Some(tat), now));
         let (usages, owed) = policies
             .iter()
             .zip(readings)
@@ -143,8 +142,4 @@ impl Limiter for Shared {
         self.refusals.drop_of(subject);
         done
     }
-}
-
-fn odd_reply() -> Error {
-    Error::Wrong((ErrorKind::UnexpectedReturnType, "the reply has not one number for each policy").into())
 }

@@ -42,7 +42,7 @@ async fn exactly_ten_of_four_processes_requests_pass_and_nothing_else_is_charged
         assert!(program.wait(PATIENCE).await.success());
     }
     assert_eq!(passed, 10);
-    let shared = Shared::new(&redis(&server.url()), []);
+    let shared = Shared::new(&redis(&server.url()).await, []);
     let wide = policy("wide", Rate::per_day(1000));
     let left = shared.peek(&ada(), &[&wide], 0).await.expect("Redis is there").usages[0].remaining;
     assert_eq!(left, 990, "790 refused requests were charged nowhere");
@@ -50,7 +50,7 @@ async fn exactly_ten_of_four_processes_requests_pass_and_nothing_else_is_charged
 }
 
 async fn requests(url: &str) {
-    let redis = redis(url);
+    let redis = redis(url).await;
     let throttle = Arc::new(Throttle::shared(Mode::On, &redis, []));
     let line = redis.line(Lane::Decisions, Class::FailFast);
     println!("ready");
@@ -71,11 +71,13 @@ async fn requests(url: &str) {
     println!("passed {passed}");
 }
 
-/// A handle whose deadline a busy machine does not miss.
-fn redis(url: &str) -> Redis {
+/// A connected handle whose deadline a busy machine does not miss.
+async fn redis(url: &str) -> Redis {
     let address = url.parse().expect("test servers have addresses");
     let settings = Settings { fail_fast: PATIENCE, ..Settings::new(address) };
-    Redis::open(settings, &TaskTracker::new(), CancellationToken::new())
+    let redis = Redis::open(settings, &TaskTracker::new(), CancellationToken::new());
+    wait_until("a connection", PATIENCE, async || redis.health().is_up()).await;
+    redis
 }
 
 fn ada() -> Subject {

@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use tokio::runtime::Runtime;
-use tokio::time::{Instant, advance, pause, resume};
+use tokio::time::{Instant, advance, pause, resume, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use upshelf_redis::{Address, Redis, Settings};
@@ -15,6 +15,9 @@ use upshelf_testkit::{KeyFound, Proxy, RedisCluster, RedisServer, unique_prefix,
 use upshelf_throttle::{Local, Mode, Policy, Rate, Shared, Subject, Throttle};
 
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A busy machine does not miss it.
+const DEADLINE: Duration = Duration::from_secs(5);
 
 /// Where the handles live: a test moves the clock of its own runtime, and what keeps connections must not notice.
 static BEHIND: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().expect("a runtime starts"));
@@ -132,21 +135,21 @@ pub(crate) async fn whole() -> Part<Throttle> {
 /// All processes' part alone, on one server.
 pub(crate) async fn shared() -> Part<Shared> {
     let (server, prefix) = (RedisServer::shared().await, unique_prefix());
-    let shared = Shared::new(&redis(&server.url(), &prefix), []);
+    let shared = Shared::new(&redis(&server.url(), &prefix).await, []);
     Part::new(shared, Time::Server { at: Server::One(server), prefix }, None)
 }
 
 /// All processes' part alone, on a cluster.
 pub(crate) async fn cluster() -> Part<Shared> {
     let (cluster, prefix) = (RedisCluster::shared().await, unique_prefix());
-    let shared = Shared::new(&redis(&cluster.url(), &prefix), []);
+    let shared = Shared::new(&redis(&cluster.url(), &prefix).await, []);
     Part::new(shared, Time::Server { at: Server::Cluster(cluster), prefix }, None)
 }
 
 /// The whole service with Redis.
 pub(crate) async fn together() -> Part<Throttle> {
     let (server, prefix) = (RedisServer::shared().await, unique_prefix());
-    let throttle = Throttle::shared(Mode::On, &redis(&server.url(), &prefix), []);
+    let throttle = Throttle::shared(Mode::On, &redis(&server.url(), &prefix).await, []);
     Part::new(throttle, Time::Server { at: Server::One(server), prefix }, None)
 }
 
@@ -154,7 +157,7 @@ pub(crate) async fn together() -> Part<Throttle> {
 pub(crate) async fn degraded() -> Part<Throttle> {
     let proxy = RedisServer::shared().await.proxy().await;
     proxy.cut();
-    let throttle = Throttle::shared(Mode::On, &redis(&proxy.url(), &unique_prefix()), []);
+    let throttle = Throttle::shared(Mode::On, &redis_within(DEADLINE, &proxy.url(), &unique_prefix()), []);
     Part::new(throttle, Time::Running, Some(proxy))
 }
 
@@ -162,7 +165,7 @@ pub(crate) async fn degraded() -> Part<Throttle> {
 pub(crate) async fn restored() -> Part<Throttle> {
     let (server, prefix) = (RedisServer::shared().await, unique_prefix());
     let proxy = server.proxy().await;
-    let throttle = Throttle::shared(Mode::On, &redis(&proxy.url(), &prefix), []);
+    let throttle = Throttle::shared(Mode::On, &redis(&proxy.url(), &prefix).await, []);
     let (ada, ten) = (ada(), ten_a_minute());
     assert!(throttle.take(&ada, &[&ten], 1).await.is_allowed && !throttle.is_alone());
     throttle.forget(&ada).await;
@@ -178,11 +181,18 @@ pub(crate) async fn restored() -> Part<Throttle> {
     Part::new(throttle, Time::Server { at: Server::One(server), prefix }, Some(proxy))
 }
 
-/// A handle whose deadline a busy machine does not miss.
-pub(crate) fn redis(url: &str, prefix: &str) -> Redis {
-    redis_within(Duration::from_secs(5), url, prefix)
+/// A connected handle.
+pub(crate) async fn redis(url: &str, prefix: &str) -> Redis {
+    let redis = redis_within(DEADLINE, url, prefix);
+    let mut health = redis.watch_health();
+    timeout(PATIENCE, health.wait_for(|health| health.is_up()))
+        .await
+        .expect("it connects in time")
+        .expect("the handle lives");
+    redis
 }
 
+/// A handle that may have to wait for its connections.
 pub(crate) fn redis_within(deadline: Duration, url: &str, prefix: &str) -> Redis {
     let address = Address::from_str(url).expect("test servers have addresses");
     let settings = Settings { prefix: prefix.to_owned(), fail_fast: deadline, ..Settings::new(address) };

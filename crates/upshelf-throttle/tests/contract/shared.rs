@@ -28,7 +28,7 @@ async fn use_up(limiter: &impl Limiter, policy: &Policy) {
 #[tokio::test]
 async fn a_flood_of_a_refused_subject_costs_one_call_a_second() {
     let server = RedisServer::start().await;
-    let throttle = std::sync::Arc::new(Throttle::shared(Mode::On, &redis(&server.url(), ""), []));
+    let throttle = std::sync::Arc::new(Throttle::shared(Mode::On, &redis(&server.url(), "").await, []));
     let (slow, shadow) = (policy("slow", Rate::per_hour(2)), policy("shadow", Rate::per_hour(1)).shadow());
     for _ in 0..3 {
         throttle.take(&ada(), &[&slow, &shadow], 1).await;
@@ -79,8 +79,8 @@ async fn a_subject_that_was_refused_without_redis_passes_when_it_was_told_to() {
 #[tokio::test]
 async fn what_is_forgiven_here_is_seen_at_once_and_there_after_a_second() {
     let (server, prefix) = (RedisServer::shared().await, unique_prefix());
-    let of_process = || Shared::new(&redis(&server.url(), &prefix), []);
-    let (here, there) = (of_process(), of_process());
+    let of_process = async || Shared::new(&redis(&server.url(), &prefix).await, []);
+    let (here, there) = (of_process().await, of_process().await);
     let ten = policy("ten", Rate::per_day(10));
     let is_allowed = async |limiter: &Shared| limiter.take(&ada(), &[&ten], 1).await.expect(THERE).is_allowed;
     for forgive in [None, Some(Adjustment::Refund(10))] {
@@ -103,10 +103,10 @@ async fn what_is_forgiven_here_is_seen_at_once_and_there_after_a_second() {
 async fn to_forget_reaches_policies_that_only_others_have_used() {
     let (server, prefix) = (RedisServer::shared().await, unique_prefix());
     let (ten, other) = (ten_a_minute(), policy("other", Rate::per_hour(1)));
-    let elsewhere = Shared::new(&redis(&server.url(), &prefix), []);
+    let elsewhere = Shared::new(&redis(&server.url(), &prefix).await, []);
     elsewhere.take(&ada(), &[&ten, &other], 1).await.expect(THERE);
     assert_eq!(server.keys(&prefix).await.len(), 2);
-    let here = Throttle::shared(Mode::On, &redis(&server.url(), &prefix), [&ten, &other]);
+    let here = Throttle::shared(Mode::On, &redis(&server.url(), &prefix).await, [&ten, &other]);
     here.forget(&ada()).await;
     assert_eq!(server.keys(&prefix).await.len(), 0);
 }
@@ -114,7 +114,7 @@ async fn to_forget_reaches_policies_that_only_others_have_used() {
 #[tokio::test]
 async fn keys_are_named_as_the_note_says_and_live_as_long_as_something_is_owed() {
     let (server, prefix) = (RedisServer::shared().await, unique_prefix());
-    let shared = Shared::new(&redis(&server.url(), &prefix), []);
+    let shared = Shared::new(&redis(&server.url(), &prefix).await, []);
     let (minute, hour) = (ten_a_minute(), policy("hour", Rate::per_hour(30)));
     let visitor = Subject::ip("2001:db8:1:2::7".parse().expect("it is an address"));
     let neighbour = Subject::ip("2001:db8:1:2:ffff::".parse().expect("it is an address"));
@@ -137,7 +137,7 @@ async fn keys_are_named_as_the_note_says_and_live_as_long_as_something_is_owed()
 #[tokio::test]
 async fn in_a_cluster_all_that_a_subject_owes_lies_in_one_slot() {
     let (cluster, prefix) = (RedisCluster::shared().await, unique_prefix());
-    let shared = Shared::new(&redis(&cluster.url(), &prefix), []);
+    let shared = Shared::new(&redis(&cluster.url(), &prefix).await, []);
     let policies = [ten_a_minute(), policy("hour", Rate::per_hour(30)), policy("day", Rate::per_day(90))];
     let asked: Vec<_> = policies.iter().collect();
     let mut subjects: Vec<_> = (0..50).map(Subject::member).collect();
@@ -197,7 +197,7 @@ async fn while_redis_hangs_answers_come_in_time_and_nobody_is_refused_for_it() {
 #[tokio::test]
 async fn a_redis_that_answers_wrongly_refuses_nobody() {
     let server = RedisServer::start().await;
-    let throttle = Throttle::shared(Mode::On, &redis(&server.url(), ""), []);
+    let throttle = Throttle::shared(Mode::On, &redis(&server.url(), "").await, []);
     let ten = ten_a_minute();
     use_up(&throttle, &ten).await;
     throttle.forget(&ada()).await;
@@ -234,7 +234,7 @@ async fn a_process_alone_allows_its_share_and_at_least_one() {
 #[tokio::test]
 async fn a_service_in_shadow_counts_in_redis_and_one_that_is_off_asks_nobody() {
     let server = RedisServer::start().await;
-    let redis = redis(&server.url(), "");
+    let redis = redis(&server.url(), "").await;
     let one = policy("one", Rate::per_hour(1));
     let shadow = Throttle::shared(Mode::Shadow, &redis, []);
     assert!(!shadow.take(&ada(), &[&one], 1).await.is_shadowed());

@@ -22,9 +22,10 @@ static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().expect("a ru
 static LINE: LazyLock<Line> = LazyLock::new(|| {
     RUNTIME.block_on(async {
         let address = RedisServer::shared().await.url().parse().expect("test servers have addresses");
-        let settings = Settings { fail_fast: Duration::from_secs(5), ..Settings::new(address) };
+        let settings = Settings::new(address);
+        // It may have to wait for the connection.
         Redis::open(settings, &TaskTracker::new(), CancellationToken::new())
-            .line(Lane::Decisions, Class::FailFast)
+            .line(Lane::Decisions, Class::Queue)
     })
 });
 
@@ -53,15 +54,15 @@ impl Lua {
     /// Says whether a request is allowed, and what is owed to each policy afterwards.
     pub(crate) fn take(&self, policies: &[&Policy], cost: u32) -> (bool, Vec<Duration>) {
         let keys: Vec<_> = policies.iter().map(|policy| self.key(policy)).collect();
-        let mut args = Vec::new();
+        let mut args = vec![policies.len() as u64];
         for policy in policies {
             let (price, slack) = price_and_slack(policy, cost);
             args.extend([price, slack, u64::from(policy.is_shadow())]);
         }
         args.push(self.now);
         let reply: Vec<u64> = run(LINE.eval(&TAKE, &keys, args));
-        assert_eq!((reply.len(), reply[1]), (policies.len() + 2, self.now));
-        let is_allowed = reply[0] == 1;
+        assert_eq!((reply.len(), reply[0]), (policies.len() + 2, self.now));
+        let is_allowed = reply[1] == 1;
         let owed = policies.iter().zip(&reply[2..]).map(|(policy, tat)| {
             let (price, slack) = price_and_slack(policy, cost);
             let owed = tat.saturating_sub(self.now);
