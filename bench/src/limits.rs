@@ -33,7 +33,9 @@ type Cost = (f64, f64);
 pub(crate) fn measure(rounds: usize) -> Result<()> {
     let server = Server::start()?;
     let this = std::env::current_exe()?;
-    let ours = |policies: &str| cost(Command::new(&this).args(["decide", &server.url(), policies]));
+    let ours = |threads: &str, policies: &str| {
+        cost(Command::new(&this).args(["decide", &server.url(), threads, policies]))
+    };
     let script = server.folder.path().join("limits.mjs");
     std::fs::write(&script, include_str!("../node/limits.mjs"))?;
     std::os::unix::fs::symlink(packages()?, server.folder.path().join("node_modules"))?;
@@ -41,12 +43,13 @@ pub(crate) fn measure(rounds: usize) -> Result<()> {
         let numbers = [CALLS, CONCURRENCY, SUBJECTS].map(|number| number.to_string());
         cost(Command::new("node").arg(&script).arg(server.url()).args(numbers).arg(mode))
     };
-    let mut all = [const { Vec::new() }; 4];
+    let mut all = [const { Vec::new() }; 5];
     for _ in 0..rounds {
-        all[0].push(ours("1")?);
+        all[0].push(ours("1", "1")?);
         all[1].push(theirs("plain")?);
         all[2].push(theirs("pipelined")?);
-        all[3].push(ours("2")?);
+        all[3].push(ours("2", "1")?);
+        all[4].push(ours("2", "2")?);
     }
     let micros = |costs: &[Cost]| median(&costs.iter().map(|cost| cost.0).collect::<Vec<_>>());
     let least = micros(&all[1]).min(micros(&all[2]));
@@ -55,10 +58,11 @@ pub(crate) fn measure(rounds: usize) -> Result<()> {
         &["who", "processor time of the client", "of rate-limiter-flexible's least", "decisions per second"],
     );
     let names = [
-        "one policy",
+        "one policy, on one thread",
         "rate-limiter-flexible, one limiter",
         "the same, ioredis pipelining by itself",
-        "two policies, all or nothing",
+        "one policy, on two threads",
+        "two policies on two threads, all or nothing",
     ];
     for (name, costs) in names.into_iter().zip(&all) {
         let per_second = median(&costs.iter().map(|cost| cost.1).collect::<Vec<_>>());
@@ -69,8 +73,12 @@ pub(crate) fn measure(rounds: usize) -> Result<()> {
 }
 
 /// Makes the decisions and prints their cost: the side that is measured.
-pub(crate) fn decide(address: &str, policies: usize) -> Result<()> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+pub(crate) fn decide(address: &str, threads: usize, policies: usize) -> Result<()> {
+    let mut runtime = match threads {
+        1 => tokio::runtime::Builder::new_current_thread(),
+        _ => tokio::runtime::Builder::new_multi_thread(),
+    };
+    let runtime = runtime.worker_threads(threads).enable_all().build()?;
     runtime.block_on(async {
         let settings = Settings { fail_fast: Duration::from_secs(5), ..Settings::new(address.parse()?) };
         let redis = Redis::open(settings, &TaskTracker::new(), CancellationToken::new());

@@ -42,9 +42,8 @@ fn main() -> Result<()> {
         return fixed::serve(args.next().context("how many bytes?")?.parse()?);
     }
     if what == "decide" {
-        let (address, policies) =
-            args.next().zip(args.next()).context("an address, and how many policies?")?;
-        return limits::decide(&address, policies.parse()?);
+        let mut next = || args.next().context("an address, how many threads, how many policies?");
+        return limits::decide(&next()?, next()?.parse()?, next()?.parse()?);
     }
     let mut server = None;
     let mut options =

@@ -81,7 +81,13 @@ impl Local {
         lock(&self.shards[hash % SHARDS])
     }
 
-    fn decide(&self, subject: &Subject, policies: &[&Policy], cost: u32, is_charged: bool) -> Verdict {
+    pub(crate) fn decide(
+        &self,
+        subject: &Subject,
+        policies: &[&Policy],
+        cost: u32,
+        is_charged: bool,
+    ) -> Verdict {
         let mut shard = self.shard(subject);
         // Read under the lock: time must not run backwards between two decisions about one subject.
         let now = self.now();

@@ -2,14 +2,13 @@ mod refusals;
 mod rounds;
 
 use std::borrow::Cow;
-use std::collections::HashSet;
 use std::sync::{LazyLock, RwLock};
 
 use upshelf_redis::client;
 use upshelf_redis::{Class, Error, Keys, Lane, Line, Redis, Script};
 
 use self::refusals::Refusals;
-use self::rounds::{Answer, Request, Rounds};
+use self::rounds::{Request, Rounds};
 use crate::gcra::{Ask, LONGEST, Shift};
 use crate::policy::Policy;
 use crate::subject::Subject;
@@ -26,12 +25,13 @@ const UNBROKEN: &str = "no code panics while it holds this lock";
 /// it; requests that wait at the same time share a call, one after the other within it; only the server's clock decides; the keys of one subject lie in one slot. A subject that was refused is refused again
 /// here, without Redis, until it may try again or for a second, whichever comes first. Answers come within the
 /// deadline of [`Class::FailFast`], or are errors; an error is never a refusal.
+#[derive(Debug)]
 pub struct Shared {
     line: Line,
     rounds: Rounds,
     keys: Keys,
     /// The policies that subjects may owe something to, as far as this process knows.
-    known: RwLock<HashSet<Cow<'static, str>>>,
+    known: RwLock<Vec<Cow<'static, str>>>,
     refusals: Refusals,
 }
 
@@ -51,17 +51,24 @@ impl Shared {
 
     /// No two subjects share a key: a policy's name has no colon, so that the last one ends the subject.
     fn key(&self, subject: &Subject, policy: &str) -> String {
-        self.keys.name(format_args!("ratelimit:{}:{policy}", self.keys.tag(subject.as_str())))
+        let subject = self.keys.tag(subject.as_str());
+        [self.keys.prefix(), "ratelimit:", &subject, ":", policy].concat()
     }
 
     fn know(&self, policies: &[&Policy]) {
-        let is_new = {
+        let is_new =
+            |known: &[Cow<'static, str>], policy: &Policy| known.iter().all(|name| name != policy.name());
+        let has_new = {
             let known = self.known.read().expect(UNBROKEN);
-            policies.iter().any(|policy| !known.contains(policy.name()))
+            policies.iter().any(|policy| is_new(&known, policy))
         };
-        if is_new {
+        if has_new {
             let mut known = self.known.write().expect(UNBROKEN);
-            known.extend(policies.iter().map(|policy| policy.shared_name()));
+            for policy in policies {
+                if is_new(&known, policy) {
+                    known.push(policy.shared_name());
+                }
+            }
         }
     }
 
@@ -72,29 +79,25 @@ impl Shared {
         policies: &[&Policy],
         cost: u32,
         is_charged: bool,
-    ) -> Result<(Verdict, Vec<u64>), Error> {
+    ) -> Result<Verdict, Error> {
         if policies.is_empty() {
-            return Ok((Verdict::UNLIMITED, Vec::new()));
+            return Ok(Verdict::UNLIMITED);
         }
         self.know(policies);
-        let asks = policies.iter().map(|policy| Ask::new(policy.rate(), cost));
-        let mut request = Request::default();
-        for (policy, ask) in policies.iter().zip(asks.clone()) {
+        let asks = policies.iter().map(|policy| (*policy, Ask::new(policy.rate(), cost)));
+        let mut request = Request::with_capacity(policies.len());
+        for (policy, ask) in asks.clone() {
             let price = if is_charged { ask.price() } else { 0 };
             request.keys.push(self.key(subject, policy.name()));
             request.numbers.extend([price, ask.slack(), policy.is_shadow().into()]);
         }
-        let Answer { now, is_allowed, tats } = self.rounds.decide(request).await?;
-        let readings = asks.zip(tats).map(|(ask, tat)| ask.of(Some(tat), now));
-        let (usages, owed) = policies
-            .iter()
-            .zip(readings)
-            .map(|(policy, reading)| {
-                let is_charged = is_charged && is_allowed && reading.fits();
-                (Usage::new(policy, &reading, is_charged), reading.owed())
-            })
-            .unzip();
-        Ok((Verdict { is_allowed, usages }, owed))
+        let answer = self.rounds.decide(request).await?;
+        let is_allowed = answer.is_allowed();
+        let usages = asks.zip(answer.tats()).map(|((policy, ask), tat)| {
+            let reading = ask.of(Some(*tat), answer.now());
+            Usage::new(policy, &reading, is_charged && is_allowed && reading.fits())
+        });
+        Ok(Verdict { is_allowed, usages: usages.collect() })
     }
 }
 
@@ -106,17 +109,17 @@ impl Limiter for Shared {
             Ok(refusal) => return Ok(refusal),
             Err(ticket) => ticket,
         };
-        let (verdict, owed) = self.decide(subject, policies, cost, true).await?;
+        let verdict = self.decide(subject, policies, cost, true).await?;
         if verdict.is_allowed {
             self.refusals.allow(ticket, subject);
         } else {
-            self.refusals.remember(ticket, subject, policies, &owed);
+            self.refusals.remember(ticket, subject, &verdict);
         }
         Ok(verdict)
     }
 
     async fn peek(&self, subject: &Subject, policies: &[&Policy], cost: u32) -> Result<Verdict, Error> {
-        self.decide(subject, policies, cost, false).await.map(|(verdict, _)| verdict)
+        self.decide(subject, policies, cost, false).await
     }
 
     async fn adjust(&self, subject: &Subject, policy: &Policy, by: Adjustment) -> Result<(), Error> {

@@ -110,6 +110,7 @@ pub struct UnknownMode;
 /// refusal. Once Redis has answered for a second without a failure, what was counted alone is dropped.
 ///
 /// What is adjusted or forgiven meanwhile is so in this process only, and is over when Redis is back.
+#[derive(Debug)]
 pub struct Throttle {
     local: Local,
     shared: Option<Shared>,
@@ -133,16 +134,11 @@ impl Throttle {
         if self.mode == Mode::Off {
             return Verdict::UNLIMITED;
         }
-        let shared = async |shared: &Shared| shared.take(subject, policies, cost).await;
-        let verdict = match self.try_shared(shared).await {
-            Some(verdict) => verdict,
-            None => {
-                with_shares(policies, self.processes(), async |policies| {
-                    sure(self.local.take(subject, policies, cost).await)
-                })
-                .await
-            }
+        let shared = match &self.shared {
+            Some(shared) => self.heard(shared.take(subject, policies, cost).await),
+            None => None,
         };
+        let verdict = shared.unwrap_or_else(|| self.alone(subject, policies, cost, true));
         for usage in verdict.usages.iter().filter(|usage| !usage.has_room) {
             // Not the subject: addresses do not belong into logs.
             let is_allowed = verdict.is_allowed || self.mode == Mode::Shadow;
@@ -156,30 +152,28 @@ impl Throttle {
         if self.mode == Mode::Off {
             return Verdict::UNLIMITED;
         }
-        let shared = async |shared: &Shared| shared.peek(subject, policies, cost).await;
-        let verdict = match self.try_shared(shared).await {
-            Some(verdict) => verdict,
-            None => {
-                with_shares(policies, self.processes(), async |policies| {
-                    sure(self.local.peek(subject, policies, cost).await)
-                })
-                .await
-            }
+        let shared = match &self.shared {
+            Some(shared) => self.heard(shared.peek(subject, policies, cost).await),
+            None => None,
         };
-        self.in_mode(verdict)
+        self.in_mode(shared.unwrap_or_else(|| self.alone(subject, policies, cost, false)))
     }
 
     /// Changes what a subject owes to one policy.
     pub async fn adjust(&self, subject: &Subject, policy: &Policy, by: Adjustment) {
-        if self.try_shared(async |shared| shared.adjust(subject, policy, by).await).await.is_none() {
-            let share = policy.share(self.processes());
-            sure(self.local.adjust(subject, &share, by).await);
+        if let Some(shared) = &self.shared
+            && self.heard(shared.adjust(subject, policy, by).await).is_some()
+        {
+            return;
         }
+        sure(self.local.adjust(subject, &policy.share(self.processes()), by).await);
     }
 
     /// Forgives a subject all that it owes.
     pub async fn forget(&self, subject: &Subject) {
-        self.try_shared(async |shared| shared.forget(subject).await).await;
+        if let Some(shared) = &self.shared {
+            self.heard(shared.forget(subject).await);
+        }
         // Also after Redis did: it may have been away a moment ago.
         sure(self.local.forget(subject).await);
     }
@@ -198,37 +192,32 @@ impl Throttle {
         if self.shared.is_some() { self.outage.processes() } else { 1 }
     }
 
-    /// Asks all processes' part; `None` when there is none, or when it cannot answer.
-    async fn try_shared<T>(
-        &self,
-        ask: impl AsyncFnOnce(&Shared) -> Result<T, upshelf_redis::Error>,
-    ) -> Option<T> {
-        match ask(self.shared.as_ref()?).await {
-            Ok(answer) => {
+    /// Notes what came of asking Redis; `None` when it did not answer.
+    fn heard<T>(&self, answer: Result<T, upshelf_redis::Error>) -> Option<T> {
+        match &answer {
+            Ok(_) => {
                 if self.outage.succeeded() {
                     self.local.clear();
                 }
-                Some(answer)
             }
-            Err(error) => {
-                self.outage.failed(&error);
-                None
-            }
+            Err(error) => self.outage.failed(error),
         }
+        answer.ok()
+    }
+
+    /// Decides in this process, by its share of each policy.
+    fn alone(&self, subject: &Subject, policies: &[&Policy], cost: u32, is_charged: bool) -> Verdict {
+        let processes = self.processes();
+        if processes == 1 {
+            return self.local.decide(subject, policies, cost, is_charged);
+        }
+        let shares: Vec<_> = policies.iter().map(|policy| policy.share(processes)).collect();
+        self.local.decide(subject, &shares.iter().collect::<Vec<_>>(), cost, is_charged)
     }
 
     fn in_mode(&self, verdict: Verdict) -> Verdict {
         Verdict { is_allowed: verdict.is_allowed || self.mode == Mode::Shadow, ..verdict }
     }
-}
-
-/// Hands over this process's share of each policy.
-async fn with_shares<T>(policies: &[&Policy], processes: u32, ask: impl AsyncFnOnce(&[&Policy]) -> T) -> T {
-    if processes == 1 {
-        return ask(policies).await;
-    }
-    let shares: Vec<_> = policies.iter().map(|policy| policy.share(processes)).collect();
-    ask(&shares.iter().collect::<Vec<_>>()).await
 }
 
 impl Limiter for Throttle {

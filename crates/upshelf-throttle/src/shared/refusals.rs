@@ -103,7 +103,7 @@ impl Refusals {
     }
 
     /// Remembers what a subject that was refused owes to each policy.
-    pub(super) fn remember(&self, ticket: Ticket, subject: &Subject, policies: &[&Policy], owed: &[u64]) {
+    pub(super) fn remember(&self, ticket: Ticket, subject: &Subject, refusal: &Verdict) {
         let mut shard = self.shard(subject);
         let now = self.now();
         if shard.drops != ticket.drops
@@ -112,13 +112,17 @@ impl Refusals {
             return;
         }
         let known = shard.subjects.entry(subject.as_str().into()).or_default();
-        known.retain(|owed| policies.iter().all(|policy| owed.policy != policy.name()));
-        known.extend(policies.iter().zip(owed).map(|(policy, owed)| Owed {
-            policy: policy.shared_name(),
-            earliest: ticket.asked_at + owed,
-            latest: now + owed,
-            trusted_until: ticket.asked_at + TRUSTED_MICROS,
-            is_being_asked: false,
+        known.retain(|owed| refusal.usages.iter().all(|usage| owed.policy != usage.policy));
+        known.extend(refusal.usages.iter().map(|usage| {
+            let owed =
+                u64::try_from(usage.reset_after.as_micros()).expect("no debt is longer than 142 years");
+            Owed {
+                policy: usage.policy.clone(),
+                earliest: ticket.asked_at + owed,
+                latest: now + owed,
+                trusted_until: ticket.asked_at + TRUSTED_MICROS,
+                is_being_asked: false,
+            }
         }));
     }
 
@@ -171,10 +175,16 @@ mod tests {
         Policy::new("hourly", Rate::per_hour(1)).expect("it is a name")
     }
 
+    fn refusal(owed: u64) -> Verdict {
+        let policy = hourly();
+        let reading = Ask::new(policy.rate(), 1).of(Some(owed), 0);
+        Verdict { is_allowed: false, usages: vec![Usage::new(&policy, &reading, false)] }
+    }
+
     /// Has a subject refused, as the server would, and says whether it still is.
     fn refuse(refusals: &Refusals, subject: &Subject) -> bool {
         let ticket = refusals.find(subject, &[&hourly()], 1).expect_err("it is not known");
-        refusals.remember(ticket, subject, &[&hourly()], &[HOUR]);
+        refusals.remember(ticket, subject, &refusal(HOUR));
         refusals.find(subject, &[&hourly()], 1).is_ok()
     }
 
@@ -183,7 +193,7 @@ mod tests {
         let (refusals, ada, hourly) = (Refusals::default(), Subject::member("ada"), hourly());
         let ticket = refusals.find(&ada, &[&hourly], 1).expect_err("it is not known");
         refusals.drop_of(&ada);
-        refusals.remember(ticket, &ada, &[&hourly], &[HOUR]);
+        refusals.remember(ticket, &ada, &refusal(HOUR));
         assert!(refusals.find(&ada, &[&hourly], 1).is_err());
         assert!(refuse(&refusals, &ada));
     }
@@ -209,7 +219,7 @@ mod tests {
         let (refusals, ada, hourly) = (Refusals::default(), Subject::member("ada"), hourly());
         let ticket = refusals.find(&ada, &[&hourly], 1).expect_err("it is not known");
         advance(Duration::from_millis(40)).await;
-        refusals.remember(ticket, &ada, &[&hourly], &[500_000]);
+        refusals.remember(ticket, &ada, &refusal(500_000));
         let told = refusals.find(&ada, &[&hourly], 1).expect("it is refused").retry_after();
         assert_eq!(told, Duration::from_millis(500));
         advance(Duration::from_millis(460)).await;

@@ -1,6 +1,9 @@
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
+use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
+use tokio::task::yield_now;
+use tokio::time::timeout;
 use upshelf_redis::client::{ErrorKind, RedisError};
 use upshelf_redis::{Error, Line, Redis, Result, Script};
 
@@ -9,20 +12,42 @@ static TAKE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("../..
 /// No round holds the server up for longer than so many requests take: about a millisecond.
 const MOST: usize = 128;
 
-/// A request, as the script takes it: a key and three numbers per policy.
-#[derive(Debug, Default)]
+/// A request, as the script takes it: a key per policy; how many there are, and three numbers for each.
+#[derive(Debug)]
 pub(super) struct Request {
     pub(super) keys: Vec<String>,
     pub(super) numbers: Vec<u64>,
 }
 
-/// What became of it.
+impl Request {
+    pub(super) fn with_capacity(policies: usize) -> Self {
+        let mut numbers = Vec::with_capacity(1 + 3 * policies);
+        numbers.push(policies as u64);
+        Self { keys: Vec::with_capacity(policies), numbers }
+    }
+}
+
+/// What became of it: its part of the reply to all.
 #[derive(Debug)]
 pub(super) struct Answer {
-    pub(super) now: u64,
-    pub(super) is_allowed: bool,
+    reply: Arc<Vec<u64>>,
+    at: usize,
+    policies: usize,
+}
+
+impl Answer {
+    pub(super) fn now(&self) -> u64 {
+        self.reply[0]
+    }
+
+    pub(super) fn is_allowed(&self) -> bool {
+        self.reply[self.at] == 1
+    }
+
     /// One per policy, from before the request.
-    pub(super) tats: Vec<u64>,
+    pub(super) fn tats(&self) -> &[u64] {
+        &self.reply[self.at + 1..][..self.policies]
+    }
 }
 
 type Waiting = (Request, oneshot::Sender<Result<Answer>>);
@@ -34,7 +59,7 @@ type Waiting = (Request, oneshot::Sender<Result<Answer>>);
 #[derive(Debug)]
 pub(super) enum Rounds {
     Apart(Line),
-    Together(mpsc::UnboundedSender<Waiting>),
+    Together { requests: mpsc::UnboundedSender<Waiting>, deadline: Duration },
 }
 
 impl Rounds {
@@ -44,20 +69,22 @@ impl Rounds {
         }
         let (requests, waiting) = mpsc::unbounded_channel();
         redis.spawn(run(line, waiting));
-        Self::Together(requests)
+        Self::Together { requests, deadline: redis.settings().fail_fast }
     }
 
-    /// Waits for the decision, for as long as the line allows.
+    /// Waits for the decision, for as long as the line's class allows.
     pub(super) async fn decide(&self, request: Request) -> Result<Answer> {
         match self {
             Self::Apart(line) => {
-                let (now, reply) = call(line, std::iter::once(&request)).await?;
-                answer(&mut reply.iter().copied(), now, request.keys.len())
+                let reply = call(line, std::iter::once(&request)).await?;
+                Ok(Answer { reply: Arc::new(reply), at: 1, policies: request.keys.len() })
             }
-            Self::Together(requests) => {
+            Self::Together { requests, deadline } => {
                 let (to, answer) = oneshot::channel();
                 requests.send((request, to)).map_err(|_| Error::Away(None))?;
-                answer.await.map_err(|_| Error::Away(None))?
+                // Where Redis is slow the round before takes a part of the time.
+                let answer = timeout(*deadline, answer).await.map_err(|_| Error::Away(None))?;
+                answer.map_err(|_| Error::Away(None))?
             }
         }
     }
@@ -66,16 +93,26 @@ impl Rounds {
 async fn run(line: Line, mut waiting: mpsc::UnboundedReceiver<Waiting>) {
     let mut round = Vec::with_capacity(MOST);
     while waiting.recv_many(&mut round, MOST).await > 0 {
+        // Whoever is about to ask as well does so first.
+        yield_now().await;
+        while round.len() < MOST
+            && let Ok(next) = waiting.try_recv()
+        {
+            round.push(next);
+        }
         // Who does not wait any more is not charged.
         round.retain(|(_, to)| !to.is_closed());
         if round.is_empty() {
             continue;
         }
         match call(&line, round.iter().map(|(request, _)| request)).await {
-            Ok((now, reply)) => {
-                let mut reply = reply.into_iter();
+            Ok(reply) => {
+                let reply = Arc::new(reply);
+                let mut at = 1;
                 for (request, to) in round.drain(..) {
-                    let _ = to.send(answer(&mut reply, now, request.keys.len()));
+                    let policies = request.keys.len();
+                    let _ = to.send(Ok(Answer { reply: Arc::clone(&reply), at, policies }));
+                    at += 1 + policies;
                 }
             }
             Err(error) => {
@@ -91,31 +128,20 @@ async fn run(line: Line, mut waiting: mpsc::UnboundedReceiver<Waiting>) {
     }
 }
 
-/// Sends one round, and returns the server's time and what follows it.
-async fn call<'a>(line: &Line, round: impl Iterator<Item = &'a Request>) -> Result<(u64, Vec<u64>)> {
-    let (mut keys, mut numbers) = (Vec::new(), Vec::new());
+/// Sends one round; the reply has the server's time, and then what it should for each request.
+async fn call<'a>(line: &Line, round: impl Iterator<Item = &'a Request>) -> Result<Vec<u64>> {
+    let (mut keys, mut numbers, mut expected) = (Vec::new(), Vec::new(), 1);
     for request in round {
         keys.extend(request.keys.iter().map(String::as_str));
-        numbers.push(request.keys.len() as u64);
-        numbers.extend(&request.numbers);
+        numbers.extend_from_slice(&request.numbers);
+        expected += 1 + request.keys.len();
     }
-    let mut reply: Vec<u64> = line.eval(&TAKE, &keys, numbers).await?;
-    if reply.is_empty() {
-        return Err(odd_reply());
+    let reply: Vec<u64> = line.eval(&TAKE, &keys, numbers).await?;
+    if reply.len() == expected {
+        return Ok(reply);
     }
-    let rest = reply.split_off(1);
-    Ok((reply[0], rest))
-}
-
-fn answer(reply: &mut impl Iterator<Item = u64>, now: u64, policies: usize) -> Result<Answer> {
-    let is_allowed = reply.next() == Some(1);
-    let tats: Vec<_> = reply.take(policies).collect();
-    if tats.len() == policies { Ok(Answer { now, is_allowed, tats }) } else { Err(odd_reply()) }
-}
-
-fn odd_reply() -> Error {
-    let error: RedisError = (ErrorKind::UnexpectedReturnType, "not one number for each policy").into();
-    Error::Wrong(error)
+    let odd: RedisError = (ErrorKind::UnexpectedReturnType, "not one number for each policy").into();
+    Err(Error::Wrong(odd))
 }
 
 fn same(error: &Error) -> Error {

@@ -5,7 +5,7 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use tokio::task::JoinSet;
-use tokio::time::{Instant, advance, pause, resume};
+use tokio::time::{Instant, advance, pause, resume, sleep_until};
 use upshelf_testkit::{RedisCluster, RedisServer, unique_prefix, wait_until};
 use upshelf_throttle::{Adjustment, Limiter, Mode, Policy, Rate, Shared, Subject, Throttle};
 
@@ -162,6 +162,63 @@ async fn in_a_cluster_all_that_a_subject_owes_lies_in_one_slot() {
     }
     assert!(cluster.keys(&prefix).await.is_empty());
     assert_eq!(cluster.errorstats().await.get("CROSSSLOT"), None);
+}
+
+#[tokio::test]
+async fn requests_that_wait_together_share_a_call_and_are_decided_each_by_itself() {
+    let server = RedisServer::start().await;
+    let shared = std::sync::Arc::new(Shared::new(&redis(&server.url(), "").await, []));
+    let before = calls(&server).await;
+    let mut requests = JoinSet::new();
+    for request in 0..300 {
+        let shared = shared.clone();
+        requests.spawn(async move {
+            let (two, ten) = (policy("two", Rate::per_day(2)), policy("ten", Rate::per_day(10)));
+            let subject = Subject::member(request % 100);
+            // The third request of each is refused by one policy and asks others too.
+            let policies: &[_] = if request % 2 == 0 { &[&ten, &two] } else { &[&two] };
+            let verdict = shared.take(&subject, policies, 1).await.expect(THERE);
+            (request % 100, verdict.is_allowed, verdict.usages.len() == policies.len())
+        });
+    }
+    let mut passed = [0; 100];
+    for (subject, is_allowed, is_complete) in requests.join_all().await {
+        passed[subject] += usize::from(is_allowed);
+        assert!(is_complete);
+    }
+    assert_eq!(passed, [2; 100]);
+    let asked = calls(&server).await - before;
+    assert!(asked <= 30, "{asked} calls for 300 requests");
+}
+
+#[tokio::test]
+async fn while_redis_is_slow_answers_come_in_time() {
+    let proxy = RedisServer::shared().await.proxy().await;
+    let prefix = unique_prefix();
+    let redis = redis_within(Duration::from_millis(50), &proxy.url(), &prefix);
+    let throttle = std::sync::Arc::new(Throttle::shared(Mode::On, &redis, []));
+    let ten = ten_a_minute();
+    wait_until("a first answer", PATIENCE, async || {
+        throttle.peek(&ada(), &[&ten], 1).await;
+        !throttle.is_alone()
+    })
+    .await;
+    proxy.delay(Duration::from_millis(20));
+    let mut requests = JoinSet::new();
+    let begun = Instant::now();
+    for visitor in 0..20 {
+        let (throttle, ten) = (throttle.clone(), ten.clone());
+        requests.spawn(async move {
+            sleep_until(begun + Duration::from_millis(3 * visitor)).await;
+            let begun = Instant::now();
+            let verdict = throttle.take(&Subject::member(visitor), &[&ten], 1).await;
+            (begun.elapsed(), verdict.is_allowed)
+        });
+    }
+    let (mut waits, allowed): (Vec<_>, Vec<_>) = requests.join_all().await.into_iter().unzip();
+    assert!(allowed.into_iter().all(|is_allowed| is_allowed));
+    waits.sort_unstable();
+    assert!(waits[10] <= Duration::from_millis(60) && waits[19] < Duration::from_millis(500), "{waits:?}");
 }
 
 #[tokio::test]
