@@ -3,7 +3,8 @@
 //! Numbers per second say little about a program and much about a machine, so everything is also told as a ratio to what
 //! the same machine does in the same minute: to a server that answers a fixed body of the same size with the same HTTP
 //! stack (what could be had at best), and to the same program with one commit for each vote (what is had without
-//! sharing); the services are measured beside what people use for the same. What is compared is measured in turns, round after round; each number is the median of its rounds.
+//! sharing); the services are measured beside what people use for the same. What is compared is measured in turns, round
+//! after round; each number is the median of its rounds.
 
 mod fixed;
 mod lab;
