@@ -215,3 +215,66 @@ impl fmt::Debug for Address {
         write!(f, "Address({self})")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(text: &str) -> Address {
+        text.parse().unwrap_or_else(|e| panic!("{text}: {e}"))
+    }
+
+    #[test]
+    fn every_kind_of_address_is_read_and_written_without_its_secrets() {
+        for (text, written) in [
+            ("redis://localhost", "redis://localhost:6379"),
+            ("redis://:secret@h:1/2", "redis://h:1/2"),
+            ("rediss://user:sec%20ret@h/", "rediss://h:6379"),
+            ("redis://[::1]:7000", "redis://[::1]:7000"),
+            ("unix:/run/redis.sock?db=1&pass=secret", "unix:/run/redis.sock"),
+            ("redis+sentinel://:secret@a,b:7/main/3", "redis+sentinel://a:26379,b:7/main/3"),
+            ("rediss+cluster://u:secret@a,b", "rediss+cluster://a:6379,b:6379"),
+        ] {
+            let address = parsed(text);
+            assert_eq!(address.to_string(), written);
+            assert!(!format!("{address:?}").contains("sec"), "{address:?}");
+        }
+        let address = parsed("redis://user:p%40ss%2Fword@h");
+        assert_eq!((address.user.as_deref(), address.password.as_deref()), (Some("user"), Some("p@ss/word")));
+        assert!(parsed("redis+cluster://a").is_cluster());
+    }
+
+    #[test]
+    fn what_is_no_address_is_refused() {
+        for text in [
+            "",
+            "redis",
+            "redis:",
+            "redis://",
+            "redis://h:x",
+            "redis://h:70000",
+            "redis://h/x",
+            "redis://h/-1",
+            "redis://a,b",
+            "http://h",
+            "redis+sentinel://a",
+            "redis+cluster://a/1",
+            "redis+lion://a",
+            "unix:",
+            "redis://h/1/2",
+            "redis://se cret@h o",
+            "redis://%ff:x@h",
+            "unix:/s?dbx=1",
+        ] {
+            // The error holds nothing, so it shows nothing.
+            assert_eq!(text.parse::<Address>(), Err(InvalidAddress), "{text}");
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_text_makes_it_panic(text in "(redis|rediss|unix)?(\\+sentinel|\\+cluster)?:(//)?[ -~]{0,30}") {
+            let _ = text.parse::<Address>();
+        }
+    }
+}

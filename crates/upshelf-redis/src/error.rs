@@ -28,9 +28,15 @@ impl From<RedisError> for Error {
     }
 }
 
+/// Whether Redis does not let us in: it is there, and trying again does not help.
+pub(crate) fn is_refusal(error: &RedisError) -> bool {
+    error.kind() == ErrorKind::AuthenticationFailed || matches!(error.code(), Some("WRONGPASS" | "NOAUTH"))
+}
+
 fn is_away(error: &RedisError) -> bool {
     match error.kind() {
-        ErrorKind::Io | ErrorKind::AuthenticationFailed | ErrorKind::ClusterConnectionNotFound => true,
+        _ if is_refusal(error) => true,
+        ErrorKind::Io | ErrorKind::ClusterConnectionNotFound => true,
         ErrorKind::Server(kind) => matches!(
             kind,
             ServerErrorKind::BusyLoading

@@ -9,6 +9,7 @@ use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::backoff::Backoff;
+use crate::error::is_refusal;
 use crate::health::{Condition, Pulse};
 use crate::lane::{Lane, State};
 use crate::life::Lives;
@@ -56,7 +57,8 @@ impl Keeper {
                     self.lane.state.send_modify(|state| state.link = None);
                     self.set(Condition::Down);
                 }
-                Err(error) if error.kind() == ErrorKind::AuthenticationFailed => {
+                Err(error) if is_refusal(&error) => {
+                    self.set(Condition::Down);
                     if !std::mem::replace(&mut was_refused, true) {
                         tracing::error!(
                             error = &error as &dyn std::error::Error,

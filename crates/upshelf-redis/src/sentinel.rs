@@ -3,6 +3,7 @@
 use redis::{AsyncConnectionConfig, ErrorKind, RedisError, RedisResult, ServerErrorKind, from_redis_value};
 
 use crate::Settings;
+use crate::error::is_refusal;
 use crate::link::client;
 
 /// Asks one sentinel after the other, and believes the first that knows.
@@ -27,9 +28,7 @@ pub(crate) async fn primary(
 async fn ask(settings: &Settings, host: &str, port: u16, name: &str) -> RedisResult<(String, u16)> {
     // Sentinels are often open where the servers behind them are not.
     match ask_as(settings, host, port, name, false).await {
-        Err(error) if error.code() == Some("NOAUTH") || error.kind() == ErrorKind::AuthenticationFailed => {
-            ask_as(settings, host, port, name, true).await
-        }
+        Err(error) if is_refusal(&error) => ask_as(settings, host, port, name, true).await,
         answer => answer,
     }
 }
