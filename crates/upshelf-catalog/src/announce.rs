@@ -23,18 +23,12 @@ impl Catalog {
     }
 
     /// Tells of a resource that was changed: `change` is the kind of suggestion that was applied, or `revert`.
-    pub(crate) async fn published_change(&self, resource: ResourceId, change: &str) {
-        self.invalidate_resource(resource).await;
+    pub(crate) async fn publish_change(&self, resource: ResourceId, change: &str) {
         let payload = json!({ "resource_id": resource, "change": change });
         let channel = format!("resource:updates:{resource}");
         if let Err(error) = self.bus().publish_json(&channel, &payload).await {
             tracing::warn!(error = &error as &dyn std::error::Error, %channel, "could not publish");
         }
-    }
-
-    /// Tells of an import: it may have changed anything.
-    pub(crate) async fn published_import(&self) {
-        self.inner.services.cache.invalidate([Inv::all()]).await;
     }
 
     /// Marks that what is cached changed, for processes on the same database that hear of it in no other way.
@@ -54,7 +48,7 @@ impl Catalog {
             known.replace(mark.clone())
         };
         if known.as_ref() != Some(&mark) {
-            self.published_import().await;
+            self.inner.services.cache.invalidate([Inv::all()]).await;
         }
         Ok(())
     }

@@ -3,10 +3,11 @@
 use serde_json::json;
 use upshelf_queue::{Broker, Options};
 use upshelf_store::{
-    Action, Actor, Decision, LogId, Member, NewLogEntry, ResourceStatus, Role, Suggestion, SuggestionId,
-    SuggestionKind, SuggestionStatus, Time, Touched, Tx,
+    Action, Actor, Decision, LogId, Member, NewLogEntry, ResourceId, ResourceStatus, Role, Suggestion,
+    SuggestionId, SuggestionKind, SuggestionStatus, Time, Touched, Tx,
 };
 
+use crate::invalidation::{of_profile, of_resource};
 use crate::jobs::connection;
 use crate::suggestions::SuggestionView;
 use crate::{AutoApproval, Catalog, Facts, Notify, Refusal, Result, Rules, Services, Verdict};
@@ -139,10 +140,9 @@ impl Catalog {
         curators_only(curator)?;
         let mut tx = self.store().write().await?;
         let suggestion = lock_votable(&mut tx, id).await?;
-        let conflict = self.apply(&mut tx, &suggestion, Cause::Curator(curator, reason.as_deref())).await?;
-        self.commit(tx).await?;
-        self.settle(&suggestion, conflict.is_none()).await;
-        if conflict.is_some() {
+        let applied = self.apply(&mut tx, &suggestion, Cause::Curator(curator, reason.as_deref())).await?;
+        self.settle(tx, &suggestion, applied).await?;
+        if applied.is_none() {
             return Err(Refusal::Conflict.into());
         }
         self.suggestion(id, Some(curator)).await
@@ -163,9 +163,8 @@ impl Catalog {
             (SuggestionStatus::Approving, Some(until)) if until <= now => {
                 let verdict = judge(&self.settings().rules, &mut tx, &suggestion, now).await?;
                 if verdict.met {
-                    let conflict = self.apply(&mut tx, &suggestion, Cause::Rule(&verdict)).await?;
-                    self.commit(tx).await?;
-                    self.settle(&suggestion, conflict.is_none()).await;
+                    let applied = self.apply(&mut tx, &suggestion, Cause::Rule(&verdict)).await?;
+                    self.settle(tx, &suggestion, applied).await?;
                 } else {
                     self.reopen(&mut tx, &suggestion, &verdict, now).await?;
                     self.commit(tx).await?;
@@ -242,8 +241,7 @@ impl Catalog {
         )
         .await?;
         self.log_by(&mut tx, by, action, &suggestion, reason, now).await?;
-        self.commit(tx).await?;
-        self.settle(&suggestion, false).await;
+        self.settle(tx, &suggestion, None).await?;
         self.suggestion(id, Some(by)).await
     }
 
@@ -286,13 +284,13 @@ impl Catalog {
         Ok(())
     }
 
-    /// Applies a suggestion to the library, or makes it a conflict; gives what stood in the way.
+    /// Applies a suggestion to the library and gives the resource that it changed, or makes it a conflict.
     async fn apply(
         &self,
         tx: &mut Tx,
         suggestion: &Suggestion,
         cause: Cause<'_>,
-    ) -> Result<Option<&'static str>> {
+    ) -> Result<Option<ResourceId>> {
         let now = self.clock().now();
         let log: LogId = self.clock().id();
         let mut entry = log_entry(log, now, Action::Approved, suggestion);
@@ -318,7 +316,7 @@ impl Catalog {
             }
         }
         let planned = self.plan(tx, suggestion).await?;
-        let obstacle = match planned {
+        let applied = match planned {
             Ok(change) => {
                 entry.before = change.before.as_ref().map(|state| json!(state));
                 entry.after = Some(json!(change.after));
@@ -330,7 +328,7 @@ impl Catalog {
                 }
                 tx.add_log(&entry).await?;
                 self.put_on_shelf(tx, &change, log, now).await?;
-                None
+                Some(change.resource)
             }
             Err(obstacle) => {
                 entry.action = Action::Conflicted;
@@ -338,30 +336,29 @@ impl Catalog {
                 decision.status = SuggestionStatus::Conflict;
                 decision.reason = Some(obstacle.to_owned());
                 tx.add_log(&entry).await?;
-                Some(obstacle)
+                None
             }
         };
         tx.decide(suggestion.id, &decision).await?;
         self.tell(tx, log).await?;
-        Ok(obstacle)
+        Ok(applied)
     }
 
-    /// What follows the commit of a decision.
-    async fn settle(&self, suggestion: &Suggestion, changed: bool) {
-        self.tally().remove(suggestion.id).await;
-        self.invalidate_profile(suggestion.author_id).await;
-        if changed {
-            let resource = match self.find_subject(suggestion.id).await {
-                Ok(resource) => resource,
-                Err(error) => {
-                    tracing::warn!(error = &error as &dyn std::error::Error, "could not tell of a change");
-                    None
-                }
-            };
-            if let Some(resource) = resource {
-                self.published_change(resource, suggestion.kind.as_str()).await;
-            }
+    /// Commits a decision, and does what follows from it; `changed` is the resource that it changed.
+    async fn settle(&self, mut tx: Tx, suggestion: &Suggestion, changed: Option<ResourceId>) -> Result<()> {
+        let mut what = of_profile(suggestion.author_id);
+        // A resource shows how many suggestions about it are open.
+        if let Some(resource) = changed.or(suggestion.resource_id) {
+            what.extend(of_resource(&mut tx, resource).await?);
         }
+        let stale = self.stale(&mut tx, what).await?;
+        self.commit(tx).await?;
+        self.tally().remove(suggestion.id).await;
+        self.forget(stale).await;
+        if let Some(resource) = changed {
+            self.publish_change(resource, suggestion.kind.as_str()).await;
+        }
+        Ok(())
     }
 }
 

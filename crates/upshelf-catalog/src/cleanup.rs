@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::invalidation::of_popular;
 use crate::{Catalog, Result};
 
 const DAY: Duration = Duration::from_secs(86_400);
@@ -43,9 +44,10 @@ impl Catalog {
     pub async fn recount_popularity(&self) -> Result<u64> {
         let mut tx = self.store().write().await?;
         let changed = tx.recount_popularity(self.clock().now().day()).await?;
-        tx.commit().await?;
         if changed > 0 {
-            self.invalidate_popular_resources(None).await;
+            let stale = self.stale(&mut tx, of_popular()).await?;
+            tx.commit().await?;
+            self.forget(stale).await;
         }
         Ok(changed)
     }

@@ -5,6 +5,7 @@ use upshelf_store::{
     PageRequest, ResourceId, ResourceStatus, Tx,
 };
 
+use crate::invalidation::of_collection;
 use crate::library::unpacked;
 use crate::moderation::not_banned;
 use crate::regions::collection_key;
@@ -178,9 +179,7 @@ impl Catalog {
         let mut tx = self.store().write().await?;
         own(&mut tx, member, id).await?;
         tx.remove_collection(id).await?;
-        tx.commit().await?;
-        self.invalidate_collection(id, member.id).await;
-        Ok(())
+        self.commit_collection(tx, member, id).await
     }
 
     /// Puts a live resource at the end of a member's own collection; once, however often it is asked.
@@ -227,9 +226,15 @@ impl Catalog {
     /// Commits a change of a collection and gives what it is now.
     async fn finish(&self, mut tx: Tx, member: &Member, id: CollectionId) -> Result<CollectionView> {
         let changed = tx.find_collection(id).await?.ok_or(MISSING)?;
-        tx.commit().await?;
-        self.invalidate_collection(id, member.id).await;
+        self.commit_collection(tx, member, id).await?;
         Ok(changed.into())
+    }
+
+    async fn commit_collection(&self, mut tx: Tx, member: &Member, id: CollectionId) -> Result<()> {
+        let stale = self.stale(&mut tx, of_collection(id, member.id)).await?;
+        tx.commit().await?;
+        self.forget(stale).await;
+        Ok(())
     }
 }
 

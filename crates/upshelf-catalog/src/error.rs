@@ -21,6 +21,17 @@ pub enum Error {
     Busy,
 }
 
+impl Error {
+    /// Whether it failed because the database cannot be reached at the moment.
+    pub fn is_database_away(&self) -> bool {
+        match self {
+            Error::Store(upshelf_store::Error::Away(..)) => true,
+            Error::Load(LoadError::Failed(error)) => error.is_database_away(),
+            _ => false,
+        }
+    }
+}
+
 /// A refusal by the rules. `Display` is a sentence for the person who asked.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde::Serialize;
 use serde_json::json;
+use upshelf_cache::Inv;
 use upshelf_lists::{Document, Edit, Entry, Format, Skipped, Target, UrlKey, Warning};
 use upshelf_store::{
     Action, Actor, Category, CategoryId, ChangedResource, Documents, Json, List, ListId, LogId, MemberId,
@@ -147,9 +148,9 @@ impl Catalog {
         if request.dry_run {
             return Ok(report);
         }
-        self.mark_change(&mut tx).await?;
+        let stale = self.stale(&mut tx, vec![Inv::all()]).await?;
         self.commit(tx).await?;
-        self.published_import().await;
+        self.forget(stale).await;
         Ok(report)
     }
 

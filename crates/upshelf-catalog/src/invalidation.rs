@@ -6,21 +6,22 @@
 //! | `profile:{id}` | the profile, the member's collections |
 //! | `category:{id}` | categories and tags |
 
+use std::time::Duration;
+
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use upshelf_cache::{Cascade, Inv, Policy, Receipt};
-use upshelf_store::{CollectionId, MemberId, ResourceId};
+use upshelf_store::{CollectionId, MemberId, ResourceId, Tx};
 
-use crate::Catalog;
-use crate::regions::{CATEGORIES, TAGS, collection_key, popular_key, profile_key};
+use crate::regions::{CATEGORIES, POPULAR, TAGS, collection_key, popular_key, profile_key};
+use crate::{Catalog, Result};
 
 /// What follows from what; the cache that the catalog is opened with must know it.
 pub fn cascade() -> Cascade {
-    let popular = || Inv::pattern("cache:resources:popular:*");
     let shelf = || [Inv::key(CATEGORIES), Inv::key(TAGS)];
     Cascade::new([
         // Collections carry a tag `resource:{id}` for each resource in them: the cascade's own name is that tag.
-        ("resource:{id}", [vec![popular()], shelf().to_vec()].concat()),
+        ("resource:{id}", [of_popular(), shelf().to_vec()].concat()),
         ("profile:{id}", vec![Inv::key("cache:profile:{id}"), Inv::tag("collections-of:{id}")]),
         ("category:{id}", shelf().to_vec()),
         ("collection:{id}", vec![Inv::key("cache:collection:{id}")]),
@@ -28,10 +29,31 @@ pub fn cascade() -> Cascade {
     .expect("nothing above comes back to itself")
 }
 
+/// What a change made stale: to be forgotten after its commit, see [`Catalog::forget`].
+#[must_use = "it stays stale until it is forgotten"]
+pub(crate) struct Stale(Vec<Inv>);
+
 impl Catalog {
-    /// Forgets it here, and marks the change for the other processes on this database.
+    /// Notes what a change makes stale, and marks it in the change's own transaction: other processes find the mark even if
+    /// this one ends between its commit and [`forget`](Catalog::forget).
+    pub(crate) async fn stale(&self, tx: &mut Tx, what: Vec<Inv>) -> Result<Stale> {
+        self.mark_change(tx).await?;
+        Ok(Stale(what))
+    }
+
+    /// Forgets what a committed change made stale.
+    pub(crate) async fn forget(&self, Stale(what): Stale) {
+        self.inner.services.cache.invalidate(what).await;
+    }
+
     async fn invalidate(&self, what: impl IntoIterator<Item = Inv>) -> Receipt {
         let receipt = self.inner.services.cache.invalidate(what).await;
+        self.mark_apart().await;
+        receipt
+    }
+
+    /// Marks a change in a transaction of its own, for processes that hear of it in no other way.
+    async fn mark_apart(&self) {
         let mark = async {
             let mut tx = self.store().write().await?;
             self.mark_change(&mut tx).await?;
@@ -43,35 +65,22 @@ impl Catalog {
                 "other processes were not told of a change"
             );
         }
-        receipt
     }
 
     /// Forgets what shows a resource (the note's `invalidateResourceCache`).
-    pub async fn invalidate_resource(&self, id: ResourceId) -> Receipt {
-        let mut what = vec![Inv::cascade(format!("resource:{id}"))];
-        // A collection from which the resource was missing (it was removed) does not carry its tag.
-        let holding = async { self.store().read().await?.list_collections_holding(id).await };
-        match holding.await {
-            Ok(holding) => what.extend(holding.into_iter().map(|id| Inv::key(collection_key(id)))),
-            Err(error) => {
-                tracing::warn!(
-                    error = &error as &dyn std::error::Error,
-                    "forgot every collection, to be safe"
-                );
-                what.push(Inv::pattern("cache:collection:*"));
-            }
-        }
-        self.invalidate(what).await
+    pub async fn invalidate_resource(&self, id: ResourceId) -> Result<Receipt> {
+        let what = of_resource(&mut self.store().read().await?, id).await?;
+        Ok(self.invalidate(what).await)
     }
 
     /// Forgets what shows a member's profile (`invalidateProfileCache`).
     pub async fn invalidate_profile(&self, id: MemberId) -> Receipt {
-        self.invalidate([Inv::cascade(format!("profile:{id}"))]).await
+        self.invalidate(of_profile(id)).await
     }
 
     /// Forgets what shows a collection, and the count of its owner's (`invalidateCollectionCache`).
     pub async fn invalidate_collection(&self, id: CollectionId, owner: MemberId) -> Receipt {
-        self.invalidate([Inv::cascade(format!("collection:{id}")), Inv::key(profile_key(owner))]).await
+        self.invalidate(of_collection(id, owner)).await
     }
 
     /// Forgets the tree of categories and the tags (`invalidateCategoriesCache`).
@@ -82,10 +91,10 @@ impl Catalog {
     /// Forgets the popular resources, of one length or of all (`invalidatePopularResourcesCache`).
     pub async fn invalidate_popular_resources(&self, limit: Option<u32>) -> Receipt {
         let what = match limit {
-            Some(limit) => Inv::key(popular_key(limit)),
-            None => Inv::pattern("cache:resources:popular:*"),
+            Some(limit) => vec![Inv::key(popular_key(limit))],
+            None => of_popular(),
         };
-        self.invalidate([what]).await
+        self.invalidate(what).await
     }
 
     /// Forgets what follows from a change of this name, such as `resource:…` (`invalidateCascade`).
@@ -104,10 +113,32 @@ impl Catalog {
     }
 
     /// Writes a value with tags (`setWithTags`).
-    pub async fn set_with_tags<T>(&self, key: &str, value: T, tags: &[&str], ttl: std::time::Duration)
+    pub async fn set_with_tags<T>(&self, key: &str, value: T, tags: &[&str], ttl: Duration)
     where
         T: Serialize + DeserializeOwned + Send + Sync + 'static,
     {
         self.inner.services.cache.region("tagged", Policy::ttl(ttl)).set_with_tags(key, value, tags).await;
     }
+}
+
+/// What shows a resource. A collection from which it was missing (it was removed) does not carry its tag, hence the look.
+pub(crate) async fn of_resource(tx: &mut Tx, id: ResourceId) -> Result<Vec<Inv>> {
+    let holding = tx.list_collections_holding(id).await?;
+    let collections = holding.into_iter().map(|id| Inv::key(collection_key(id)));
+    Ok([Inv::cascade(format!("resource:{id}"))].into_iter().chain(collections).collect())
+}
+
+/// What shows a member.
+pub(crate) fn of_profile(id: MemberId) -> Vec<Inv> {
+    vec![Inv::cascade(format!("profile:{id}"))]
+}
+
+/// What shows a collection, and counts its owner's.
+pub(crate) fn of_collection(id: CollectionId, owner: MemberId) -> Vec<Inv> {
+    vec![Inv::cascade(format!("collection:{id}")), Inv::key(profile_key(owner))]
+}
+
+/// Lists of popular resources, of whatever length.
+pub(crate) fn of_popular() -> Vec<Inv> {
+    vec![Inv::tag(POPULAR)]
 }

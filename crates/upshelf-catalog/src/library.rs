@@ -9,7 +9,7 @@ use upshelf_store::{
     ResourceId, ResourceSort, Tag, Tx,
 };
 
-use crate::regions::{CATEGORIES, CategoryTree, TAGS, popular_key};
+use crate::regions::{CATEGORIES, CategoryTree, POPULAR, TAGS, popular_key};
 use crate::views::{CategoryNode, CategoryRef, HistoryCause, HistoryEntry, Person, ResourceView};
 use crate::{Catalog, Error, Refusal, Result};
 
@@ -63,7 +63,8 @@ impl Catalog {
             return Ok(hit.into_arc());
         }
         let catalog = self.clone();
-        let load = move |_| async move {
+        let load = move |cx: upshelf_cache::Context| async move {
+            cx.tag(POPULAR);
             let page = PageRequest::first(limit);
             Ok::<_, Error>(
                 catalog.resources(&ResourceFilter::default(), ResourceSort::Popular, &page).await?.items,

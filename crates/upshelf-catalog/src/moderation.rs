@@ -7,6 +7,7 @@ use upshelf_store::{
 };
 
 use crate::approval::{advance, curators_only};
+use crate::invalidation::{Stale, of_profile};
 use crate::jobs::connection;
 use crate::texts::Reason;
 use crate::{AutoApproval, Catalog, Notify, Refusal, Result};
@@ -49,9 +50,10 @@ impl Catalog {
         };
         tx.add_log(&log).await?;
         self.tell(&mut tx, log.id).await?;
+        let stale = self.stale(&mut tx, of_profile(id)).await?;
         tx.commit().await?;
         self.queue().wake(Notify::QUEUE);
-        self.changed(id).await;
+        self.changed(id, stale).await;
         Ok(Member { role, ..member })
     }
 
@@ -109,10 +111,11 @@ impl Catalog {
             ..self.log_about(curator, action, now)
         };
         tx.add_log(&log).await?;
+        let stale = self.stale(&mut tx, of_profile(member.id)).await?;
         tx.commit().await?;
         self.queue().wake(AutoApproval::QUEUE);
         self.publish_standings(&standings).await;
-        self.changed(member.id).await;
+        self.changed(member.id, stale).await;
         Ok(Member { banned_at, ..member })
     }
 
@@ -160,9 +163,9 @@ impl Catalog {
         }
     }
 
-    async fn changed(&self, id: MemberId) {
+    async fn changed(&self, id: MemberId, stale: Stale) {
         self.inner.faces.forget(id);
-        self.invalidate_profile(id).await;
+        self.forget(stale).await;
     }
 }
 

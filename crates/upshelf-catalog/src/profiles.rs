@@ -2,6 +2,7 @@
 
 use upshelf_store::{Member, MemberId, Store};
 
+use crate::invalidation::of_profile;
 use crate::library::unpacked;
 use crate::moderation::not_banned;
 use crate::names::fold_name;
@@ -59,9 +60,10 @@ impl Catalog {
             bio.as_ref().map(Bio::as_str),
         )
         .await?;
+        let stale = self.stale(&mut tx, of_profile(member.id)).await?;
         tx.commit().await?;
         self.inner.faces.forget(member.id);
-        self.invalidate_profile(member.id).await;
+        self.forget(stale).await;
         self.profile_of(member.id).await
     }
 }

@@ -16,6 +16,9 @@ const HOUR: Duration = Duration::from_secs(3_600);
 pub(crate) const CATEGORIES: &str = "cache:categories";
 pub(crate) const TAGS: &str = "cache:tags";
 
+/// The tag of the lists of popular resources.
+pub(crate) const POPULAR: &str = "resources:popular";
+
 pub(crate) fn popular_key(limit: u32) -> String {
     format!("cache:resources:popular:limit:{limit}")
 }

@@ -8,6 +8,7 @@ use upshelf_store::{
 };
 
 use crate::approval::curators_only;
+use crate::invalidation::of_resource;
 use crate::shelf::{ListUndo, ShelfChange, state_of};
 use crate::views::ResourceView;
 use crate::{Catalog, Refusal, Result};
@@ -65,8 +66,11 @@ impl Catalog {
             None => self.put_on_shelf(&mut tx, &change, log, now).await?,
         };
         self.tell(&mut tx, log).await?;
+        let stale = of_resource(&mut tx, id).await?;
+        let stale = self.stale(&mut tx, stale).await?;
         self.commit(tx).await?;
-        self.published_change(id, "revert").await;
+        self.forget(stale).await;
+        self.publish_change(id, "revert").await;
         self.resource(id).await
     }
 

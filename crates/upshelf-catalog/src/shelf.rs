@@ -6,8 +6,7 @@ use serde::{Deserialize, Serialize};
 use upshelf_lists::{ChangeError, Document, Edit, Entry, Target, Undo, UrlKey};
 use upshelf_store::{
     CategoryId, ChangedResource, Changes, Json, ListId, LogId, MemberId, NewResource, Placement, Resource,
-    ResourceId, ResourceState, ResourceStatus, ResourceVersion, Suggestion, SuggestionId, SuggestionKind,
-    Time, Tx,
+    ResourceId, ResourceState, ResourceStatus, ResourceVersion, Suggestion, SuggestionKind, Time, Tx,
 };
 
 use crate::{Catalog, Refusal, Result};
@@ -274,12 +273,6 @@ impl Catalog {
             undone.push(ListUndo { list, undo: pen.undo });
         }
         Ok(undone)
-    }
-
-    /// The resource that a decided suggestion is about.
-    pub(crate) async fn find_subject(&self, suggestion: SuggestionId) -> Result<Option<ResourceId>> {
-        let found = self.store().read().await?.find_suggestion(suggestion).await?;
-        Ok(found.and_then(|suggestion| suggestion.resource_id))
     }
 }
 

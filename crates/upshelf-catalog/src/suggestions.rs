@@ -10,6 +10,7 @@ use upshelf_store::{
 };
 
 use crate::approval::judge;
+use crate::invalidation::{of_profile, of_resource};
 use crate::proposal::checked;
 use crate::shelf::{Tree, conflicts, key, state_of};
 use crate::views::Person;
@@ -148,7 +149,13 @@ impl Catalog {
         };
         tx.add_suggestion(&suggestion).await?;
         self.log_by(&mut tx, author, Action::Suggested, &suggestion, None, now).await?;
+        let mut stale = of_profile(author.id);
+        if let Some(resource) = suggestion.resource_id {
+            stale.extend(of_resource(&mut tx, resource).await?);
+        }
+        let stale = self.stale(&mut tx, stale).await?;
         self.commit(tx).await?;
+        self.forget(stale).await;
         self.tally().record(suggestion.id, counts(suggestion.standing)).await;
         self.suggestion(suggestion.id, Some(author)).await
     }

@@ -6,6 +6,9 @@ pub enum Error {
     /// The database did not answer, or answered with a failure that no caller can mend.
     #[error("could not {0}")]
     Database(&'static str, #[source] sqlx::Error),
+    /// The database cannot be reached, or takes nobody in at the moment.
+    #[error("could not {0}: the database is away")]
+    Away(&'static str, #[source] sqlx::Error),
     /// A value that must be unique is taken; names the constraint's column.
     #[error("{0} is taken")]
     Taken(Unique),
@@ -71,8 +74,21 @@ impl<T> During<T> for std::result::Result<T, sqlx::Error> {
     fn during(self, operation: &'static str) -> Result<T> {
         self.map_err(|error| match unique(&error) {
             Some(taken) => Error::Taken(taken),
+            None if is_away(&error) => Error::Away(operation, error),
             None => Error::Database(operation, error),
         })
+    }
+}
+
+/// Whether trying again in a moment may help.
+fn is_away(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut => true,
+        // PostgreSQL: connection failures, too many connections, shutting down, starting up.
+        sqlx::Error::Database(error) => error
+            .code()
+            .is_some_and(|code| code.starts_with("08") || code == "53300" || code.starts_with("57P0")),
+        _ => false,
     }
 }
 

@@ -35,10 +35,10 @@ mod web;
 pub use limits::Limits;
 pub use metrics::Metrics;
 pub use openapi::openapi;
-pub use operations::metrics_router;
+pub use operations::{Health, SharedParts, metrics_router};
 pub use serve::serve;
 pub use settings::Settings;
-pub use web::{Parts, Web};
+pub use web::{Parts, Pulse, Web};
 
 use axum::Router;
 use axum::middleware::from_fn_with_state;

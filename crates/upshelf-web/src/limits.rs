@@ -85,6 +85,11 @@ impl Limits {
         self.0.iter().map(|(name, policy)| (*name, policy.rate()))
     }
 
+    /// Lists the policies.
+    pub fn policies(&self) -> impl Iterator<Item = &Policy> + '_ {
+        self.0.values()
+    }
+
     /// Changes the rate of a policy. False when there is none of that name.
     ///
     /// # Errors

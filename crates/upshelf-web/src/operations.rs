@@ -29,13 +29,22 @@ pub(crate) fn router() -> OpenApiRouter<Web> {
 /// How a part of the site is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
-enum Health {
+pub enum Health {
     /// As it should.
     Up,
     /// Less than it should, and the site goes on without.
     Degraded,
     /// Not at all.
     Down,
+}
+
+/// What all processes share through Redis, as this process sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SharedParts {
+    /// Redis itself.
+    pub redis: Health,
+    /// Rate limits; while degraded, each process allows its share.
+    pub limits: Health,
 }
 
 /// Whether the program is alive.
@@ -67,6 +76,14 @@ struct ReadyParts {
     database: Health,
     /// Background jobs.
     queue: Health,
+    /// Redis, through which processes share; missing where it is not used.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    redis: Option<Health>,
+    /// Rate limits, where Redis is used; while degraded, each process allows its share.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    limits: Option<Health>,
 }
 
 /// Says how each part is doing
@@ -86,12 +103,15 @@ async fn readyz(State(web): State<Web>) -> impl IntoResponse {
         Ok(_) => Health::Up,
         Err(_) => Health::Degraded,
     };
-    let (code, status) = match (database, queue) {
-        (Health::Up, Health::Up) => (StatusCode::OK, Health::Up),
-        (Health::Up, _) => (StatusCode::OK, Health::Degraded),
+    let shared = web.shared();
+    let mut others = shared.iter().flat_map(|shared| [shared.redis, shared.limits]).chain([queue]);
+    let (code, status) = match (database, others.all(|part| part == Health::Up)) {
+        (Health::Up, true) => (StatusCode::OK, Health::Up),
+        (Health::Up, false) => (StatusCode::OK, Health::Degraded),
         (_, _) => (StatusCode::SERVICE_UNAVAILABLE, Health::Down),
     };
-    (code, Json(Ready { status, parts: ReadyParts { database, queue } }))
+    let (redis, limits) = (shared.map(|shared| shared.redis), shared.map(|shared| shared.limits));
+    (code, Json(Ready { status, parts: ReadyParts { database, queue, redis, limits } }))
 }
 
 async fn ask_database(catalog: &Catalog) -> Result<(), upshelf_store::Error> {

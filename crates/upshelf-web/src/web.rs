@@ -3,11 +3,13 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use tokio_util::task::TaskTracker;
 use upshelf_catalog::{Catalog, CategoryTree, ResourceView};
-use upshelf_session::{self as session, Device, Sessions, Tokens};
-use upshelf_store::{MemberId, Store, Tag};
+use upshelf_session::{self as session, Device, Reason, Sessions, Tokens};
+use upshelf_store::{Member, MemberId, Store, Tag};
 use upshelf_throttle::Throttle;
 
 use crate::kept::Kept;
+use crate::operations::SharedParts;
+use crate::problem::Problem;
 use crate::settings::Settings;
 
 /// What the door stands on. Cheap to clone.
@@ -39,7 +41,12 @@ pub struct Parts {
     pub throttle: Arc<Throttle>,
     /// Waits for what outlives its request when the program closes.
     pub tracker: TaskTracker,
+    /// How the parts are doing that all processes share through Redis; none where it is not used.
+    pub shared: Option<Pulse>,
 }
+
+/// Takes the pulse of the parts that all processes share.
+pub type Pulse = Arc<dyn Fn() -> SharedParts + Send + Sync>;
 
 impl Web {
     /// Puts the parts together.
@@ -57,6 +64,11 @@ impl Web {
         &self.0.parts.sessions
     }
 
+    /// How the shared parts are doing.
+    pub(crate) fn shared(&self) -> Option<SharedParts> {
+        self.0.parts.shared.as_ref().map(|pulse| pulse())
+    }
+
     /// What the site has set.
     pub fn settings(&self) -> &Settings {
         &self.0.settings
@@ -68,6 +80,13 @@ impl Web {
 
     pub(crate) fn tracker(&self) -> &TaskTracker {
         &self.0.parts.tracker
+    }
+
+    /// Shuts a member out, and ends their sessions.
+    pub(crate) async fn ban(&self, admin: &Member, id: MemberId, reason: &str) -> Result<Member, Problem> {
+        let member = self.catalog().ban(admin, id, reason).await?;
+        self.sessions().logout_all(id.0, None, Reason::Banned, self.now()).await?;
+        Ok(member)
     }
 
     /// Exchanges a refresh token for the next pair. Whose token was copied is told.

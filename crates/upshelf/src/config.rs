@@ -1,10 +1,18 @@
 //! The settings: environment or flag, and what they become.
 
+macro_rules! setting {
+    ($name:literal) => {
+        concat!("UPSHELF_", $name)
+    };
+}
+
 mod list;
 mod per_queue;
+mod redis;
 mod values;
 
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -59,12 +67,6 @@ pub(crate) enum LogFormat {
     Json,
 }
 
-macro_rules! setting {
-    ($name:literal) => {
-        concat!("UPSHELF_", $name)
-    };
-}
-
 /// Every setting. Each can be given as a flag or in the environment.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct Config {
@@ -113,6 +115,13 @@ pub(crate) struct Config {
     #[arg(long, env = setting!("VOTES_PER_COMMIT"), value_name = "NUMBER", default_value = "1000",
         value_parser = values::votes_per_commit, global = true, help_heading = "Site")]
     pub(crate) votes_per_commit: usize,
+
+    #[command(flatten)]
+    pub(crate) redis: redis::RedisConfig,
+    /// How many processes answer requests: while Redis is away, each allows its share of the rate limits
+    #[arg(long, env = setting!("PROCESSES"), value_name = "NUMBER", default_value = "1", global = true,
+        help_heading = "Redis")]
+    pub(crate) processes: NonZeroU32,
 
     /// Where mails are handed over: smtp://, smtps://user:password@host; without it, they wait in the outbox
     #[arg(long, env = setting!("SMTP_URL"), value_name = "URL", value_parser = smtp_url, hide_env_values = true,

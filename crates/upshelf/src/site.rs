@@ -13,7 +13,6 @@ use upshelf_queue::Queue;
 use upshelf_session::Sessions;
 use upshelf_store::{Clock, Pools, Role as MemberRole, Store};
 use upshelf_tally::Tally;
-use upshelf_throttle::Throttle;
 
 use crate::config::{Config, Role};
 
@@ -25,7 +24,6 @@ pub(crate) struct Site {
     pub(crate) store: Store,
     pub(crate) catalog: Catalog,
     pub(crate) sessions: Arc<Sessions<Store>>,
-    pub(crate) throttle: Arc<Throttle>,
     pub(crate) tracker: TaskTracker,
     pub(crate) closing: CancellationToken,
     /// The code that makes the first admin, while there is none.
@@ -76,7 +74,6 @@ impl Site {
             store,
             catalog,
             sessions: Arc::new(sessions),
-            throttle: Arc::new(Throttle::local(config.throttle())),
             tracker,
             closing: CancellationToken::new(),
             set_up_code,
@@ -85,10 +82,10 @@ impl Site {
 
     /// Lets go of everything, in order: what runs in the background ends before the database is closed.
     pub(crate) async fn close(self) {
-        let Site { store, catalog, sessions, throttle, tracker, closing, .. } = self;
+        let Site { store, catalog, sessions, tracker, closing, .. } = self;
         closing.cancel();
         // The task behind the shared commits of votes ends with the last catalog.
-        drop((catalog, sessions, throttle));
+        drop((catalog, sessions));
         tracker.close();
         if tokio::time::timeout(CLOSING, tracker.wait()).await.is_err() {
             tracing::warn!("background tasks did not end in time");

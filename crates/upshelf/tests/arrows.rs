@@ -6,13 +6,13 @@ use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};
 /// the test: a new one needs a place in the picture first.
 const MAY_USE: &[(&str, &[&str])] = &[
     // The six services and the lists know nothing of Upshelf; what all processes share, they share through Redis.
-    ("upshelf-bus", &["upshelf-redis"]),
-    ("upshelf-cache", &["upshelf-redis"]),
+    ("upshelf-bus", &[]),
+    ("upshelf-cache", &[]),
     ("upshelf-lists", &[]),
     ("upshelf-queue", &[]),
     ("upshelf-redis", &[]),
-    ("upshelf-session", &["upshelf-redis"]),
-    ("upshelf-tally", &["upshelf-redis"]),
+    ("upshelf-session", &[]),
+    ("upshelf-tally", &[]),
     ("upshelf-throttle", &["upshelf-redis"]),
     // Tests need it; it needs nobody.
     ("upshelf-testkit", &[]),

@@ -16,12 +16,9 @@ async fn a_program_may_start_before_redis_does() {
     let begun = Instant::now();
     assert_away(get(&handle.fast(), "k").await);
     assert!(begun.elapsed() < Duration::from_millis(200), "{:?}", begun.elapsed());
-    let queued = tokio::spawn({
-        let line = handle.queued();
-        async move { set(&line, "k", "v").await }
-    });
-    proxy.restore();
-    queued.await.expect("no panic").expect("it waited until Redis was there");
+    let line = handle.queued();
+    let (queued, ()) = tokio::join!(set(&line, "k", "v"), async { proxy.restore() });
+    queued.expect("it waited until Redis was there");
     handle.is_up().await;
     assert_eq!(get(&handle.fast(), "k").await.expect("Redis is there").as_deref(), Some("v"));
 }
@@ -121,13 +118,12 @@ async fn a_command_that_breaks_its_connection_is_done_at_most_once() {
     let proxy = server.proxy().await;
     let handle = Handle::up(&proxy.url()).await;
     for _ in 0..20 {
-        let adding = tokio::spawn({
-            let line = handle.queued();
-            async move { line.query::<u64>(client::cmd("INCR").arg("n")).await.is_ok() }
+        let (line, mut add) = (handle.queued(), client::cmd("INCR"));
+        add.arg("n");
+        let (_, ()) = tokio::join!(line.query::<u64>(&add), async {
+            tokio::task::yield_now().await;
+            proxy.cut();
         });
-        tokio::task::yield_now().await;
-        proxy.cut();
-        let _ = adding.await;
         proxy.restore();
         handle.is_up().await;
     }

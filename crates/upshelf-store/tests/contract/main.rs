@@ -2,6 +2,7 @@
 
 mod analytics;
 mod api_keys;
+mod away;
 mod backup;
 mod collections;
 mod comments;

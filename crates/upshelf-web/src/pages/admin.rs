@@ -81,7 +81,7 @@ pub(crate) async fn change_member(
 ) -> Result<Response> {
     match form.value("act") {
         "role" => web.catalog().change_role(&admin, id, form.parse("role")?).await?,
-        "ban" => web.catalog().ban(&admin, id, form.value("reason")).await?,
+        "ban" => web.ban(&admin, id, form.value("reason")).await?,
         "unban" => web.catalog().unban(&admin, id).await?,
         _ => return Err(Problem::invalid("act", "This value cannot be taken.")),
     };

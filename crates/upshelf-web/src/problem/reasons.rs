@@ -17,6 +17,9 @@ impl From<catalog::Error> for Problem {
             catalog::Error::Busy => {
                 Problem::unavailable("busy", "Many people are signing in; try again in a moment.")
             }
+            error @ catalog::Error::Load(_) if error.is_database_away() => {
+                Problem::database_away().caused_by(error)
+            }
             error @ (catalog::Error::Queue(_) | catalog::Error::Load(_)) => Problem::internal(error),
         }
     }
@@ -56,6 +59,10 @@ impl From<Refusal> for Problem {
 }
 
 impl Problem {
+    fn database_away() -> Problem {
+        Problem::unavailable("database_away", "The database does not answer; try again in a moment.")
+    }
+
     fn seen_at(self, place: String) -> Problem {
         match HeaderValue::try_from(place) {
             Ok(place) => self.with_header(LOCATION, place),
@@ -78,6 +85,7 @@ impl From<store::Error> for Problem {
             store::Error::Closing => {
                 Problem::unavailable("closing", "The site is closing; try again in a moment.")
             }
+            error @ store::Error::Away(..) => Problem::database_away().caused_by(error),
             error @ (store::Error::Database(..)
             | store::Error::Migration(_)
             | store::Error::Address(_)
@@ -99,7 +107,12 @@ impl From<session::Error> for Problem {
                 "token_reused",
                 "This refresh token was replaced before; to be safe, the session has ended.",
             ),
-            error @ (session::Error::Vault(_) | session::Error::Keys(_)) => Problem::internal(error),
+            // The vault is the store's.
+            session::Error::Vault(source) => match source.downcast::<store::Error>() {
+                Ok(error) => Problem::from(*error),
+                Err(source) => Problem::internal(session::Error::Vault(source)),
+            },
+            error @ session::Error::Keys(_) => Problem::internal(error),
         }
     }
 }

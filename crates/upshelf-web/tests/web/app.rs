@@ -112,6 +112,7 @@ impl App {
             sessions: Arc::new(sessions.expect("the sessions open")),
             throttle: Arc::new(Throttle::local(setup.limits)),
             tracker,
+            shared: None,
         };
         let web = Web::new(parts, setup.settings);
         let router = router_with(web.clone(), setup.more);

@@ -1,10 +1,13 @@
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
-use upshelf_web::{Metrics, Parts, Web, metrics_router, router};
+use upshelf_redis::Redis;
+use upshelf_throttle::Throttle;
+use upshelf_web::{Health, Metrics, Parts, Pulse, SharedParts, Web, metrics_router, router};
 use upshelf_worker::{Flusher, Workers};
 
 use crate::config::{Config, Role};
@@ -45,15 +48,7 @@ pub(super) async fn run(config: &Config) -> Result<()> {
         _ => None,
     };
     let jobs = Jobs::start(config, &site).await?;
-    let web = Web::new(
-        Parts {
-            catalog: site.catalog.clone(),
-            sessions: site.sessions.clone(),
-            throttle: site.throttle.clone(),
-            tracker: site.tracker.clone(),
-        },
-        config.web(),
-    );
+    let web = open_web(config, &site);
     site.tracker.spawn(crate::site::watch_for_others(site.catalog.clone(), site.closing.clone()));
     if let Some((listener, metrics)) = metrics {
         eprintln!("metrics on http://{}/metrics", listener.local_addr()?);
@@ -94,6 +89,34 @@ pub(super) async fn run(config: &Config) -> Result<()> {
         () = signals.next() => at_once(),
         () = tokio::time::sleep(CLOSING) => at_once(),
     }
+}
+
+/// Opens the door for requests; what all processes share goes through Redis, where there is one.
+fn open_web(config: &Config, site: &Site) -> Web {
+    let settings = config.web();
+    let redis = config.redis.settings().map(|redis| Redis::open(redis, &site.tracker, site.closing.clone()));
+    let throttle = Arc::new(match &redis {
+        Some(redis) => Throttle::shared(config.throttle(), redis, settings.limits.policies()),
+        None => Throttle::local(config.throttle()),
+    });
+    throttle.set_processes(config.processes);
+    let shared = redis.map(|redis| {
+        let throttle = Arc::clone(&throttle);
+        let health = |is_well: bool| if is_well { Health::Up } else { Health::Degraded };
+        let pulse: Pulse = Arc::new(move || SharedParts {
+            redis: health(redis.health().is_up()),
+            limits: health(redis.health().is_up() && !throttle.is_alone()),
+        });
+        pulse
+    });
+    let parts = Parts {
+        catalog: site.catalog.clone(),
+        sessions: site.sessions.clone(),
+        throttle,
+        tracker: site.tracker.clone(),
+        shared,
+    };
+    Web::new(parts, settings)
 }
 
 /// What goes on in the background.

@@ -62,7 +62,8 @@ pub(crate) fn markdown(command: &Command) -> String {
                 heading.unwrap_or("Other")
             );
         }
-        let defaults: Vec<_> = arg.get_default_values().iter().map(|value| value.to_string_lossy()).collect();
+        let defaults = arg.get_default_values().iter().map(|value| value.to_string_lossy());
+        let defaults: Vec<_> = defaults.filter(|value| !value.is_empty()).collect();
         let choices: Vec<_> =
             arg.get_possible_values().iter().map(|value| format!("`{}`", value.get_name())).collect();
         let help = arg.get_help().map(ToString::to_string).unwrap_or_default();

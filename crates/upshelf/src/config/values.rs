@@ -56,6 +56,18 @@ pub(super) fn database_url(text: &str) -> Result<SecretString, String> {
     if known { Ok(text.into()) } else { Err("it must begin with sqlite: or postgres://".to_owned()) }
 }
 
+pub(super) fn redis_url(text: &str) -> Result<SecretString, String> {
+    text.parse::<upshelf_redis::Address>().map(|_| text.into()).map_err(|error| format!("it must be {error}"))
+}
+
+pub(super) fn redis_prefix(text: &str) -> Result<String, String> {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_.:".contains(c);
+    match text.chars().all(is_plain) {
+        true => Ok(text.to_owned()),
+        false => Err("it may hold letters, digits, and - _ . :".to_owned()),
+    }
+}
+
 pub(super) fn smtp_url(text: &str) -> Result<SecretString, String> {
     let known =
         Url::parse(text).is_ok_and(|url| matches!(url.scheme(), "smtp" | "smtps") && url.host().is_some());

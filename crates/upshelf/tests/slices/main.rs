@@ -7,6 +7,7 @@ mod difference;
 mod killed;
 mod lists;
 mod run;
+mod shared;
 mod site;
 mod story;
 mod upkeep;

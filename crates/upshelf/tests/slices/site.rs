@@ -65,6 +65,13 @@ impl Site {
         Site { program, at, settings, folder, _database: database }
     }
 
+    /// Serves the same library by another process, with these settings too.
+    pub(crate) async fn beside(&self, settings: &[(&str, &str)]) -> Beside {
+        let more = settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        let (program, at) = serve(&self.settings.iter().cloned().chain(more).collect::<Vec<_>>()).await;
+        Beside { at, _program: program }
+    }
+
     /// Somebody who is not signed in.
     pub(crate) fn anybody(&self) -> Client {
         Client::new(self.at, None)
@@ -133,6 +140,19 @@ async fn serve(settings: &[(String, String)]) -> (Program, SocketAddr) {
 
 fn borrow(settings: &[(String, String)]) -> Vec<(&str, &str)> {
     settings.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect()
+}
+
+/// Another process of a site; it ends with this value.
+pub(crate) struct Beside {
+    at: SocketAddr,
+    _program: Program,
+}
+
+impl Beside {
+    /// Somebody who is not signed in.
+    pub(crate) fn anybody(&self) -> Client {
+        Client::new(self.at, None)
+    }
 }
 
 /// Read without a line of the program's own code.

@@ -5,7 +5,6 @@ use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use serde::Deserialize;
 use upshelf_catalog::NewAccount;
-use upshelf_session::Reason;
 use upshelf_store::{Member, MemberId, Page, Role};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -120,9 +119,7 @@ async fn ban(
     Id(id): Id<MemberId>,
     MaybeJson(Grounds { reason }): MaybeJson<Grounds>,
 ) -> Result<Json<Member>> {
-    let member = web.catalog().ban(&admin, id, reason.as_deref().unwrap_or_default()).await?;
-    web.sessions().logout_all(id.0, None, Reason::Banned, web.now()).await?;
-    Ok(Json(member))
+    Ok(Json(web.ban(&admin, id, reason.as_deref().unwrap_or_default()).await?))
 }
 
 /// Lets a member in again
