@@ -1,5 +1,7 @@
 //! Members' own selections. A private one of somebody else does not exist.
 
+use std::sync::Arc;
+
 use upshelf_store::{
     Collection, CollectionChange, CollectionFilter, CollectionId, Member, MemberId, NewCollection, Page,
     PageRequest, ResourceId, ResourceStatus, Tx,
@@ -8,7 +10,7 @@ use upshelf_store::{
 use crate::invalidation::of_collection;
 use crate::library::unpacked;
 use crate::moderation::not_banned;
-use crate::regions::collection_key;
+use crate::regions::{CategoryTree, collection_key};
 use crate::texts::{About, Faults, Title};
 use crate::views::{CollectionPage, CollectionView, ResourceView};
 use crate::{Catalog, Error, Refusal, Result};
@@ -105,9 +107,10 @@ impl Catalog {
     }
 
     async fn page(&self, id: CollectionId) -> Result<Option<CollectionPage>> {
+        let tree = self.categories().await?;
         let mut tx = self.store().read().await?;
         let Some(found) = tx.find_collection(id).await? else { return Ok(None) };
-        let resources = self.items(&mut tx, id, &PageRequest::first(PageRequest::MAX)).await?;
+        let resources = self.items(&mut tx, tree, id, &PageRequest::first(PageRequest::MAX)).await?;
         Ok(Some(CollectionPage { collection: found.into(), resources }))
     }
 
@@ -118,19 +121,26 @@ impl Catalog {
         id: CollectionId,
         page: &PageRequest,
     ) -> Result<Page<ResourceView>> {
+        let tree = self.categories().await?;
         let mut tx = self.store().read().await?;
         let found = tx.find_collection(id).await?.ok_or(MISSING)?;
         if !found.public && viewer.is_none_or(|viewer| viewer.id != found.owner.id) {
             return Err(MISSING.into());
         }
-        self.items(&mut tx, id, page).await
+        self.items(&mut tx, tree, id, page).await
     }
 
-    async fn items(&self, tx: &mut Tx, id: CollectionId, page: &PageRequest) -> Result<Page<ResourceView>> {
+    async fn items(
+        &self,
+        tx: &mut Tx,
+        tree: Arc<CategoryTree>,
+        id: CollectionId,
+        page: &PageRequest,
+    ) -> Result<Page<ResourceView>> {
         let found = tx.list_collection_items(id, page).await?;
         let ids: Vec<ResourceId> = found.items.iter().map(|item| item.resource_id).collect();
         let resources = tx.list_resources_of(&ids).await?;
-        let items = self.views_of(tx, resources).await?;
+        let items = self.views_of(tx, tree, resources).await?;
         Ok(Page { items, next_cursor: found.next_cursor })
     }
 

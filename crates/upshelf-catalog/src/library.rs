@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use upshelf_cache::LoadError;
 use upshelf_store::{
-    CategoryId, CountedCategory, LogEntry, LogId, MemberId, Page, PageRequest, Resource, ResourceFilter,
-    ResourceId, ResourceSort, Tag, Tx,
+    CategoryId, CountedCategory, LogEntry, LogId, MemberId, Page, PageRequest, Placement, Resource,
+    ResourceFilter, ResourceId, ResourceSort, Tag, Tx,
 };
 
 use crate::regions::{CATEGORIES, CategoryTree, POPULAR, TAGS, popular_key};
@@ -36,9 +36,10 @@ impl Catalog {
 
     /// Gives a resource, live or removed.
     pub async fn resource(&self, id: ResourceId) -> Result<ResourceView> {
+        let tree = self.categories().await?;
         let mut tx = self.store().read().await?;
         let resource = tx.find_resource(id).await?.ok_or(Refusal::NotFound("resource"))?;
-        let mut views = self.views_of(&mut tx, vec![resource]).await?;
+        let mut views = self.views_of(&mut tx, tree, vec![resource]).await?;
         Ok(views.pop().ok_or(Refusal::NotFound("resource"))?)
     }
 
@@ -49,9 +50,10 @@ impl Catalog {
         sort: ResourceSort,
         page: &PageRequest,
     ) -> Result<Page<ResourceView>> {
+        let tree = self.categories().await?;
         let mut tx = self.store().read().await?;
         let found = tx.list_resources(filter, sort, page).await?;
-        let items = self.views_of(&mut tx, found.items).await?;
+        let items = self.views_of(&mut tx, tree, found.items).await?;
         Ok(Page { items, next_cursor: found.next_cursor })
     }
 
@@ -77,10 +79,11 @@ impl Catalog {
     pub async fn search(&self, query: &str, limit: u32) -> Result<Vec<ResourceView>> {
         // PostgreSQL refuses to look for a NUL, and nothing on the shelf holds one.
         let query = query.replace('\0', " ");
+        let tree = self.categories().await?;
         let mut tx = self.store().read().await?;
         let ids = tx.search_knowing(&self.inner.vocabulary, &query, limit).await?;
         let found = tx.list_resources_of(&ids).await?;
-        self.views_of(&mut tx, found).await
+        self.views_of(&mut tx, tree, found).await
     }
 
     /// Lists what a resource was, newest version first, and what made it so.
@@ -101,15 +104,22 @@ impl Catalog {
         }))
     }
 
-    /// Makes resources what people see of them, in the same order.
-    pub async fn resource_views(&self, resources: Vec<Resource>) -> Result<Vec<ResourceView>> {
-        self.views_of(&mut self.store().read().await?, resources).await
-    }
-
-    pub(crate) async fn views_of(&self, tx: &mut Tx, resources: Vec<Resource>) -> Result<Vec<ResourceView>> {
+    /// Makes resources what people see of them, in the same order. The tree is asked for before the transaction begins:
+    /// its loader would wait for a connection that the transaction may be holding.
+    pub(crate) async fn views_of(
+        &self,
+        tx: &mut Tx,
+        tree: Arc<CategoryTree>,
+        resources: Vec<Resource>,
+    ) -> Result<Vec<ResourceView>> {
         let ids: Vec<ResourceId> = resources.iter().map(|resource| resource.id).collect();
         let placements = tx.list_placements_of(&ids).await?;
-        let tree = self.tree_with(tx, placements.iter().map(|placement| placement.category_id)).await?;
+        // Between an import's commit and its invalidation the tree may be older than what is placed in it.
+        let is_known = |placement: &Placement| tree.find(placement.category_id).is_some();
+        let tree = match placements.iter().all(is_known) {
+            true => tree,
+            false => Arc::new(read_tree(tx).await?),
+        };
         let mut categories: HashMap<ResourceId, Vec<CategoryRef>> = HashMap::new();
         for placement in placements {
             if let Some(category) = tree.find(placement.category_id) {
@@ -145,22 +155,6 @@ impl Catalog {
             changed_at: resource.changed_at,
         };
         Ok(resources.into_iter().map(view).collect())
-    }
-
-    /// The cached tree if it knows all of `needed`; else the tree as it is in the database now, such as between an
-    /// import's commit and its invalidation.
-    async fn tree_with(
-        &self,
-        tx: &mut Tx,
-        mut needed: impl Iterator<Item = CategoryId>,
-    ) -> Result<Arc<CategoryTree>> {
-        if let Some(tree) = self.inner.regions.categories.peek(CATEGORIES)
-            && needed.all(|id| tree.find(id).is_some())
-        {
-            return Ok(tree.into_arc());
-        }
-        // Not through the cache: its loader would wait for a connection that this transaction may be holding.
-        Ok(Arc::new(read_tree(tx).await?))
     }
 }
 
