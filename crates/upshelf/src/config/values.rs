@@ -57,7 +57,9 @@ pub(super) fn database_url(text: &str) -> Result<SecretString, String> {
 }
 
 pub(super) fn redis_url(text: &str) -> Result<SecretString, String> {
-    text.parse::<upshelf_redis::Address>().map(|_| text.into()).map_err(|error| format!("it must be {error}"))
+    const ALLOWED: &str = "it must be redis://HOST:PORT/DB, rediss://…, unix:PATH, redis+sentinel://HOST,HOST/NAME or \
+                           redis+cluster://HOST,HOST";
+    text.parse::<upshelf_redis::Address>().map(|_| text.into()).map_err(|_| ALLOWED.to_owned())
 }
 
 pub(super) fn redis_prefix(text: &str) -> Result<String, String> {
