@@ -12,6 +12,7 @@ mod ring;
 mod rows;
 mod sessions;
 mod settings;
+mod shared;
 mod tokens;
 mod vault;
 

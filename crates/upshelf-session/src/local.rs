@@ -13,7 +13,7 @@ use crate::rows::Session;
 /// The digest of an access token: no token in clear is kept.
 pub(crate) type TokenDigest = [u8; 32];
 
-/// What the vault said about a session.
+/// What the vault said about a session, to this process or to another one.
 #[derive(Clone, Copy)]
 pub(crate) enum Standing {
     Open { member_id: Uuid, auth_time: Timestamp, expires_at: Timestamp, idle_until: Timestamp },
@@ -81,7 +81,7 @@ impl Local {
 
     /// To be taken before the vault is asked.
     pub(crate) fn mark(&self, session_id: Uuid) -> Mark {
-        Mark(self.slice(session_id).load(Ordering::Acquire))
+        Mark(self.marks[usize::from(Self::slice(session_id))].load(Ordering::Acquire))
     }
 
     pub(crate) fn recall(&self, session_id: Uuid, now: Timestamp) -> Option<Standing> {
@@ -98,12 +98,30 @@ impl Local {
 
     /// Makes every earlier answer about this session void.
     pub(crate) fn forget(&self, session_id: Uuid) {
-        self.slice(session_id).fetch_add(1, Ordering::AcqRel);
+        self.forget_slice(Self::slice(session_id));
     }
 
-    /// The last byte is random in every kind of id that is used for sessions.
-    fn slice(&self, session_id: Uuid) -> &AtomicU64 {
-        &self.marks[usize::from(session_id.as_bytes()[15])]
+    /// Makes every earlier answer about the sessions of a slice void.
+    pub(crate) fn forget_slice(&self, slice: u8) {
+        self.marks[usize::from(slice)].fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// Makes every earlier answer void.
+    pub(crate) fn flush(&self) {
+        (0..=u8::MAX).for_each(|slice| self.forget_slice(slice));
+    }
+
+    /// Says whose session it is, if that is remembered: this never changes.
+    pub(crate) fn owner_of(&self, session_id: Uuid) -> Option<Uuid> {
+        match self.sessions.get(&session_id)?.standing {
+            Standing::Open { member_id, .. } => Some(member_id),
+            Standing::Revoked | Standing::Unknown => None,
+        }
+    }
+
+    /// One of 256 parts of all sessions: the last byte is random in every kind of id that is used for them.
+    pub(crate) fn slice(session_id: Uuid) -> u8 {
+        session_id.as_bytes()[15]
     }
 }
 

@@ -1,18 +1,22 @@
+use std::sync::Arc;
+
 use aws_lc_rs::rand;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
+use upshelf_redis::Redis;
 use uuid::{Builder, Uuid};
 
 use crate::access::{self, Claims, Identity, Verified, Verifier};
 use crate::error::Error;
 use crate::keys::Keys;
-use crate::local::{Local, Standing};
+use crate::local::{Local, Mark, Standing};
 use crate::refresh::RefreshToken;
 use crate::ring::Ring;
 use crate::rows::{Device, Ending, Reason, Rotation, RotationAttempt, Session, Target};
 use crate::settings::{Settings, end_of};
+use crate::shared::{Answer, Open, Shared, Ticket};
 use crate::tokens::{OpenSession, Tokens};
 use crate::vault::Vault;
 
@@ -21,7 +25,8 @@ use crate::vault::Vault;
 /// It is meant to be shared (`Arc`); the time is always an argument.
 pub struct Sessions<V> {
     vault: V,
-    local: Local,
+    local: Arc<Local>,
+    shared: Option<Shared>,
     keys: Keys,
     verifier: Verifier,
     settings: Settings,
@@ -32,11 +37,27 @@ impl<V: Vault> Sessions<V> {
     pub async fn open(vault: V, settings: Settings, now: Timestamp) -> Result<Self, Error> {
         Ok(Self {
             keys: Keys::open(&vault, now).await?,
-            local: Local::new(settings.remembered, settings.trust_ttl),
+            local: Arc::new(Local::new(settings.remembered, settings.trust_ttl)),
+            shared: None,
             verifier: Verifier::new(&settings.issuer, &settings.audience),
             vault,
             settings,
         })
+    }
+
+    /// Opens them as one of many processes with one vault, which tell each other through `redis`. Its tasks run under the
+    /// tracker of that handle, and end with it.
+    ///
+    /// While Redis is away, this is what [`open`](Self::open) gives.
+    pub async fn open_shared(
+        vault: V,
+        settings: Settings,
+        redis: &Redis,
+        now: Timestamp,
+    ) -> Result<Self, Error> {
+        let sessions = Self::open(vault, settings, now).await?;
+        let shared = Shared::new(redis, &sessions.settings, &sessions.local);
+        Ok(Self { shared: Some(shared), ..sessions })
     }
 
     /// Starts a session for a member who has just proved who they are.
@@ -57,17 +78,22 @@ impl<V: Vault> Sessions<V> {
             previous: None,
             revoked: None,
         };
+        let ticket = match &self.shared {
+            Some(shared) => shared.ticket(member_id, session_id).await,
+            None => None,
+        };
         self.vault.insert(&session).await.map_err(Error::vault)?;
+        self.bring_back(ticket, &session, now).await;
         self.tokens(&session, &refresh, &ring, now)
     }
 
-    /// Checks an access token and that its session is open, asking the vault at most every
+    /// Checks an access token and that its session is open, asking Redis or the vault at most every
     /// [`Settings::trust_ttl`]. A revocation made through this value is seen at once.
     pub async fn check(&self, access_token: &str, now: Timestamp) -> Result<Identity, Error> {
         let token = self.verify(access_token, now).await?;
         let standing = match self.local.recall(token.session_id, now) {
             Some(standing) => standing,
-            None => self.ask(token.session_id, now).await?,
+            None => self.look_up(&token, now).await?,
         };
         identify(&token, standing, now)
     }
@@ -75,7 +101,8 @@ impl<V: Vault> Sessions<V> {
     /// Checks as [`check`](Self::check) does, but always asks the vault: for acts that must not be five seconds late.
     pub async fn check_strictly(&self, access_token: &str, now: Timestamp) -> Result<Identity, Error> {
         let token = self.verify(access_token, now).await?;
-        identify(&token, self.ask(token.session_id, now).await?, now)
+        let mark = self.local.mark(token.session_id);
+        identify(&token, self.ask(token.session_id, mark, None, now).await?, now)
     }
 
     /// Exchanges a refresh token for the next pair.
@@ -101,7 +128,12 @@ impl<V: Vault> Sessions<V> {
             idle_until: end_of(self.settings.idle_ttl, now),
         };
         match self.vault.rotate(&attempt).await.map_err(Error::vault)? {
-            Rotation::Done(session) => self.tokens(&session, &successor, &ring, now),
+            Rotation::Done(session) => {
+                if let Some(shared) = &self.shared {
+                    shared.rotated(&attempt.presented_hash, &session, now).await;
+                }
+                self.tokens(&session, &successor, &ring, now)
+            }
             Rotation::Refused(None) => Err(Error::Invalid),
             Rotation::Refused(Some(session)) => {
                 let successor = self.successor_again(&session, &presented, &attempt, now).await?;
@@ -112,7 +144,13 @@ impl<V: Vault> Sessions<V> {
 
     /// Ends a session at its own wish, and says whether it was still open.
     pub async fn logout(&self, session_id: Uuid, now: Timestamp) -> Result<bool, Error> {
-        Ok(!self.end(Target::Session(session_id), Reason::Logout, now).await?.is_empty())
+        let owner = match (&self.shared, self.local.owner_of(session_id)) {
+            (Some(_), None) => {
+                self.vault.find(session_id).await.map_err(Error::vault)?.map(|session| session.member_id)
+            }
+            (_, known) => known,
+        };
+        Ok(!self.end(Target::Session(session_id), owner, Reason::Logout, now).await?.is_empty())
     }
 
     /// Ends all sessions of a member, but for one if given, and returns those that it ended.
@@ -123,12 +161,13 @@ impl<V: Vault> Sessions<V> {
         reason: Reason,
         now: Timestamp,
     ) -> Result<Vec<Uuid>, Error> {
-        self.end(Target::Member { member_id, except }, reason, now).await
+        self.end(Target::Member { member_id, except }, Some(member_id), reason, now).await
     }
 
     /// Ends one of a member's own sessions from another device; `false` when the member has no such open session.
     pub async fn revoke(&self, member_id: Uuid, session_id: Uuid, now: Timestamp) -> Result<bool, Error> {
-        let ended = self.end(Target::SessionOf { session_id, member_id }, Reason::Device, now).await?;
+        let target = Target::SessionOf { session_id, member_id };
+        let ended = self.end(target, Some(member_id), Reason::Device, now).await?;
         Ok(!ended.is_empty())
     }
 
@@ -190,27 +229,75 @@ impl<V: Vault> Sessions<V> {
         Ok(verified)
     }
 
-    /// Asks the vault about a session, and tells it now and then that the session is in use.
-    async fn ask(&self, session_id: Uuid, now: Timestamp) -> Result<Standing, Error> {
+    /// Asks Redis, if there is one, and the vault if Redis does not know for sure.
+    async fn look_up(&self, token: &Verified, now: Timestamp) -> Result<Standing, Error> {
+        let Verified { member_id, session_id, .. } = *token;
         let mark = self.local.mark(session_id);
-        let session = self.vault.find(session_id).await.map_err(Error::vault)?;
+        let answer = match &self.shared {
+            Some(shared) => shared.look_up(member_id, session_id).await,
+            None => Answer::Ask(None),
+        };
+        let standing = match answer {
+            Answer::Open(open, _) if self.is_enough(&open, now) => open.standing,
+            Answer::Revoked => Standing::Revoked,
+            Answer::Open(_, ticket) => return self.ask(session_id, mark, Some(ticket), now).await,
+            Answer::Ask(ticket) => return self.ask(session_id, mark, ticket, now).await,
+        };
+        metrics::counter!("session_look_ups_total", "answered_by" => "redis").increment(1);
+        self.local.remember(session_id, standing, now, mark);
+        Ok(standing)
+    }
+
+    /// Says whether there is nothing to tell the vault, nor to learn from it, about a session that is open.
+    fn is_enough(&self, open: &Open, now: Timestamp) -> bool {
+        let Standing::Open { expires_at, idle_until, .. } = open.standing else { return false };
+        // One that seems to be over may have been used meanwhile.
+        now < expires_at && now < idle_until && now.duration_since(open.last_seen_at) < self.settings.touch_every
+    }
+
+    /// Asks the vault about a session, and tells it now and then that the session is in use.
+    async fn ask(
+        &self,
+        session_id: Uuid,
+        mark: Mark,
+        ticket: Option<Ticket>,
+        now: Timestamp,
+    ) -> Result<Standing, Error> {
+        let mut session = self.vault.find(session_id).await.map_err(Error::vault)?;
+        metrics::counter!("session_look_ups_total", "answered_by" => "vault").increment(1);
+        if let Some(session) = &mut session {
+            self.touch(session, now).await;
+            self.bring_back(ticket, session, now).await;
+        }
         let standing = Standing::from(session.as_ref());
         self.local.remember(session_id, standing, now, mark);
-        let is_open = |session: &Session| session.revoked.is_none() && now < session.idle_until;
-        let unseen_for = |session: &Session| now.duration_since(session.last_seen_at);
-        if session
-            .is_some_and(|session| is_open(&session) && unseen_for(&session) >= self.settings.touch_every)
-        {
-            let idle_until = end_of(self.settings.idle_ttl, now);
-            if let Err(error) = self.vault.touch(session_id, now, idle_until).await {
-                // The request itself is fine; the next one tries again.
-                tracing::warn!(
-                    error = &error as &dyn std::error::Error,
-                    "could not note the use of a session"
-                );
-            }
-        }
         Ok(standing)
+    }
+
+    async fn touch(&self, session: &mut Session, now: Timestamp) {
+        let is_open =
+            session.revoked.is_none() && now < session.expires_at && now < session.idle_until;
+        if !is_open || now.duration_since(session.last_seen_at) < self.settings.touch_every {
+            return;
+        }
+        let idle_until = end_of(self.settings.idle_ttl, now);
+        match self.vault.touch(session.id, now, idle_until).await {
+            Ok(()) => {
+                session.last_seen_at = now;
+                session.idle_until = session.idle_until.max(idle_until);
+            }
+            // The request itself is fine; the next one tries again.
+            Err(error) => tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "could not note the use of a session"
+            ),
+        }
+    }
+
+    async fn bring_back(&self, ticket: Option<Ticket>, session: &Session, now: Timestamp) {
+        if let (Some(shared), Some(ticket)) = (&self.shared, ticket) {
+            shared.fill(ticket, session, now).await;
+        }
     }
 
     /// Decides about a refresh token that is not the current one.
@@ -236,17 +323,33 @@ impl<V: Vault> Sessions<V> {
         {
             return Ok(successor);
         }
-        let ended = self.end(Target::Session(session.id), Reason::Reuse, now).await?;
+        let target = Target::Session(session.id);
+        let ended = self.end(target, Some(session.member_id), Reason::Reuse, now).await?;
         Err(match ended.is_empty() {
             true => Error::Revoked,
             false => Error::Reused { member_id: session.member_id, session_id: session.id },
         })
     }
 
-    /// Ends sessions: first in the vault, then in this process.
-    async fn end(&self, target: Target, reason: Reason, now: Timestamp) -> Result<Vec<Uuid>, Error> {
+    /// Ends sessions: first in the vault, then in this process, then in Redis, which tells the others. Without an owner
+    /// there is no such session.
+    async fn end(
+        &self,
+        target: Target,
+        owner: Option<Uuid>,
+        reason: Reason,
+        now: Timestamp,
+    ) -> Result<Vec<Uuid>, Error> {
+        let shared = self.shared.as_ref().zip(owner);
+        let closing = match shared {
+            Some((shared, owner)) => Some((shared, shared.close(owner).await)),
+            None => None,
+        };
         let ended = self.vault.revoke(target, Ending { at: now, reason }).await.map_err(Error::vault)?;
         ended.iter().for_each(|session_id| self.local.forget(*session_id));
+        if let Some((shared, closing)) = closing {
+            shared.end(closing, &ended).await;
+        }
         Ok(ended)
     }
 

@@ -16,10 +16,16 @@ pub struct Settings {
     pub idle_ttl: SignedDuration,
     /// How long a replaced refresh token still yields its successor, 30 s by default: tabs that refresh at once.
     pub reuse_grace: SignedDuration,
-    /// How long this process may believe that a session is alive without asking the vault, 5 s by default.
+    /// How long this process may believe that a session is alive without asking anybody, 5 s by default.
     ///
     /// It is the longest time in which a revocation made by another process can go unnoticed.
     pub trust_ttl: SignedDuration,
+    /// With Redis, how long its word about an open session counts after the vault gave it, by the clock of Redis, 60 s by
+    /// default; then the vault is asked again.
+    ///
+    /// It is how late the end of a session can be noticed when the process that ended it was cut off from Redis and the
+    /// others were not.
+    pub confirm_every: SignedDuration,
     /// How often the use of a session is written to the vault, every 15 min by default.
     pub touch_every: SignedDuration,
     /// How long a signing key signs, 30 days by default.
@@ -40,6 +46,7 @@ impl Default for Settings {
             idle_ttl: SignedDuration::from_hours(14 * DAY),
             reuse_grace: SignedDuration::from_secs(30),
             trust_ttl: SignedDuration::from_secs(5),
+            confirm_every: SignedDuration::from_secs(60),
             touch_every: SignedDuration::from_mins(15),
             key_life: SignedDuration::from_hours(30 * DAY),
             remembered: 10_000,
