@@ -4,31 +4,53 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use secrecy::ExposeSecret;
-use upshelf_session::{Device, Error, Identity, MemoryVault, Sessions, Settings, Tokens};
+use upshelf_session::{Device, Error, Identity, MemoryVault, Sessions, Settings, Tokens, Vault};
 use uuid::Uuid;
+
+use crate::place::Place;
 
 pub(crate) const ADA: Uuid = Uuid::from_u128(0xada);
 pub(crate) const BOB: Uuid = Uuid::from_u128(0xb0b);
 pub(crate) const START: Timestamp = Timestamp::constant(1_767_600_000, 0);
 
-pub(crate) struct House {
-    pub(crate) vault: Arc<MemoryVault>,
-    pub(crate) sessions: Sessions<Arc<MemoryVault>>,
+pub(crate) struct House<V = Arc<MemoryVault>> {
+    pub(crate) vault: V,
+    pub(crate) sessions: Sessions<V>,
+    pub(crate) place: Arc<Place>,
 }
 
 impl House {
     pub(crate) async fn new(settings: Settings) -> Self {
-        Self::over(Arc::default(), settings, START).await
+        Self::open(Arc::default(), Place::alone(), settings, START).await
     }
 
-    pub(crate) async fn over(vault: Arc<MemoryVault>, settings: Settings, now: Timestamp) -> Self {
-        let sessions = Sessions::open(vault.clone(), settings, now).await.expect("memory does not fail");
-        Self { vault, sessions }
+    /// At a place where there may be other processes.
+    pub(crate) async fn at(place: Place) -> Self {
+        Self::open(Arc::default(), Arc::new(place), Settings::default(), START).await
+    }
+
+    /// The same vault at the same place, opened in another way.
+    pub(crate) async fn with(self, settings: Settings) -> Self {
+        Self::open(self.vault, self.place, settings, START).await
+    }
+}
+
+impl<V: Vault + Clone> House<V> {
+    pub(crate) async fn open(vault: V, place: Arc<Place>, settings: Settings, now: Timestamp) -> Self {
+        let sessions = match place.connect().await {
+            None => Sessions::open(vault.clone(), settings, now).await,
+            Some(redis) => {
+                let sessions = Sessions::open_shared(vault.clone(), settings, &redis, now).await;
+                place.wait_for_listeners().await;
+                sessions
+            }
+        };
+        Self { vault, sessions: sessions.expect("memory does not fail"), place }
     }
 
     /// A second process on the same vault.
     pub(crate) async fn another_process(&self, now: Timestamp) -> Self {
-        Self::over(self.vault.clone(), Settings::default(), now).await
+        Self::open(self.vault.clone(), self.place.clone(), Settings::default(), now).await
     }
 
     pub(crate) async fn sign_in(&self, member_id: Uuid, now: Timestamp) -> Tokens {
@@ -41,6 +63,11 @@ impl House {
 
     pub(crate) async fn refresh(&self, tokens: &Tokens, now: Timestamp) -> Result<Tokens, Error> {
         self.sessions.refresh(tokens.refresh_token.expose_secret(), &phone(), now).await
+    }
+
+    pub(crate) async fn logout(&self, tokens: &Tokens, now: Timestamp) {
+        let was_open = self.sessions.logout(tokens.session_id, now).await.expect("memory does not fail");
+        assert!(was_open);
     }
 }
 

@@ -1,6 +1,8 @@
 //! What sessions promise, on each set-up.
 
 mod house;
+mod place;
+mod shared;
 mod tokens;
 mod vault;
 
@@ -8,13 +10,42 @@ use std::sync::Arc;
 
 use house::{ADA, BOB, House, START, days, is, phone, secs};
 use jiff::SignedDuration;
+use place::{PATIENCE, Place};
 use secrecy::ExposeSecret;
 use tokio::task::JoinSet;
 use upshelf_session::{Error, Reason, Settings};
+use upshelf_testkit::wait_until;
+
+/// A process after an outage during which sessions were started, used and ended.
+async fn restored() -> House {
+    let house = House::at(Place::shared().await.behind_a_proxy().await).await;
+    let (open, ended) = (house.sign_in(ADA, START).await, house.sign_in(ADA, START).await);
+    house.place.proxy().cut();
+    house.check(&open, START).await.expect("the vault knows it");
+    house.logout(&ended, START).await;
+    house.refresh(&open, START).await.expect("the vault knows it");
+    let later = house.sign_in(BOB, START).await;
+    house.place.proxy().restore();
+    house.place.wait_until_all_listen().await;
+    wait_until("Redis to know what ended", PATIENCE, async || {
+        assert!(is!(house.check(&ended, START).await, Error::Revoked));
+        let keys = house.place.server().keys(&house.place.prefix).await;
+        keys.iter().any(|key| key.kind == "hash" && key.ttl > Some(std::time::Duration::from_secs(1)))
+    })
+    .await;
+    for tokens in [open, later] {
+        house.logout(&tokens, START).await;
+    }
+    house
+}
 
 upshelf_testkit::contract! {
     threads parts {
         local => House::new(Settings::default()).await,
+        shared => House::at(Place::shared().await).await,
+        cluster => House::at(Place::cluster().await).await,
+        degraded => House::at(Place::degraded().await).await,
+        restored => restored().await,
     }
 
     async fn a_token_identifies_its_member_until_it_expires(house: House) {
@@ -219,7 +250,7 @@ upshelf_testkit::contract! {
     async fn settings_of_thousands_of_years_do_no_harm(house: House) {
         let ages = SignedDuration::MAX;
         let settings = Settings { access_ttl: ages, refresh_ttl: ages, idle_ttl: ages, ..Settings::default() };
-        let house = House::over(house.vault, settings, START).await;
+        let house = house.with(settings).await;
         let tokens = house.sign_in(ADA, START).await;
         house.check(&tokens, START + days(365_000)).await.expect("the session is open");
         house.sessions.rotate_keys(START).await.expect("memory does not fail");
@@ -227,7 +258,7 @@ upshelf_testkit::contract! {
     }
 
     async fn the_hardened_profile_gives_access_for_fifteen_minutes(house: House) {
-        let house = House::over(house.vault, Settings::hardened(), START).await;
+        let house = house.with(Settings::hardened()).await;
         let tokens = house.sign_in(ADA, START).await;
         assert_eq!(tokens.access_expires_at, START + SignedDuration::from_mins(15));
         assert_eq!(tokens.refresh_expires_at, START + days(30));
