@@ -61,11 +61,12 @@ async fn a_server_that_loads_its_data_is_waited_for() {
     }
     server.command(&["SAVE"]).await;
     let handle = Handle::up(&server.url()).await;
-    server.restart(upshelf_testkit::Keep::Data).await;
-    wait_until("loading to be seen, or to be over", PATIENCE, async || {
-        handle.redis.health() == Health::Loading || handle.redis.health().is_up()
-    })
-    .await;
+    let mut health = handle.redis.watch_health();
+    let (seen, ()) = tokio::join!(
+        tokio::time::timeout(PATIENCE, health.wait_for(|health| *health == Health::Loading)),
+        server.restart(upshelf_testkit::Keep::Data)
+    );
+    assert!(seen.is_ok_and(|seen| seen.is_ok()), "it was not seen loading");
     handle.is_up().await;
     assert!(get(&handle.queued(), "k7").await.expect("Redis is there").is_some());
 }
