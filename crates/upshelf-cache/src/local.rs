@@ -12,10 +12,11 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
-use crate::entry::Entry;
+use crate::entry::{Entry, nanoseconds};
 use crate::flight::{Flight, Flights, Outcome};
 use crate::glob;
 use crate::inv::{Inv, Level, Receipt};
+use crate::stats::Counters;
 use crate::tags::{Tag, Tags};
 
 /// The weight that shares one lock: an entry must be lighter, so that more locks would mean smaller values.
@@ -33,7 +34,23 @@ pub struct Local {
     entries: Entries<Arc<str>, Arc<Entry>, ByWeight>,
     flights: Flights,
     tasks: TaskTracker,
+    pub(crate) stats: Counters,
+    origin: Instant,
+    /// Since when other processes' invalidations may be missing, in nanoseconds after `origin`; [`TRUSTED`] if they are not.
+    distrusted: AtomicU64,
+    pub(crate) trust: Trust,
 }
+
+/// How far entries are trusted where other processes may invalidate them.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Trust {
+    /// How long after it was kept an entry is good without asking the other level.
+    pub(crate) cap: Duration,
+    /// How long an entry is good while invalidations may be missing.
+    pub(crate) max_stale: Duration,
+}
+
+const TRUSTED: u64 = u64::MAX;
 
 #[derive(Clone)]
 struct ByWeight;
@@ -65,7 +82,7 @@ pub(crate) enum Cargo {
 }
 
 impl Local {
-    pub(crate) fn new(weight: u64) -> Self {
+    pub(crate) fn new(weight: u64, trust: Trust) -> Self {
         let options = OptionsBuilder::new()
             .shards(usize::try_from(weight / SHARD).unwrap_or(usize::MAX).clamp(1, 64))
             .estimated_items_capacity(
@@ -81,7 +98,38 @@ impl Local {
             entries: Entries::with_options(options, ByWeight, Default::default(), Default::default()),
             flights: Flights::default(),
             tasks: TaskTracker::new(),
+            stats: Counters::default(),
+            origin: Instant::now(),
+            distrusted: AtomicU64::new(TRUSTED),
+            trust,
         }
+    }
+
+    /// Notes that invalidations of other processes may be missing from now on.
+    pub(crate) fn distrust(&self) {
+        let since = nanoseconds(self.origin.elapsed());
+        let _ = self.distrusted.compare_exchange(TRUSTED, since, Ordering::AcqRel, Ordering::Acquire);
+    }
+
+    /// Notes that none is missing any more.
+    pub(crate) fn trust(&self) {
+        self.distrusted.store(TRUSTED, Ordering::Release);
+    }
+
+    /// Says whether an entry may be served without asking the other level.
+    pub(crate) fn trusts(&self, entry: &Entry, now: Instant) -> bool {
+        let since = self.distrusted.load(Ordering::Acquire);
+        if since == TRUSTED {
+            return now < entry.verify;
+        }
+        let since = self.origin + Duration::from_nanos(since);
+        now < entry.verify && now < entry.kept_at.max(since) + self.trust.max_stale
+    }
+
+    /// Drops everything, of flights too: it may have been invalidated unheard.
+    pub(crate) fn flush(&self) {
+        self.stats.flushes.count();
+        self.invalidate_now(&[Inv::All]);
     }
 
     /// Returns the number of the last invalidation that has begun.
@@ -150,11 +198,21 @@ impl Local {
         }
     }
 
-    /// Writes an entry that no flight brought; an older load must not overwrite it.
-    pub(crate) fn put(&self, key: &str, entry: Arc<Entry>) {
+    /// Keeps an older value to serve while a flight is under way.
+    pub(crate) fn offer(&self, key: &Arc<str>, flight: &Arc<Flight>, entry: Arc<Entry>) {
+        let stripe = self.flights.of(key);
+        let stands = stripe.get(key).is_some_and(|standing| Arc::ptr_eq(standing, flight));
+        if stands && self.find(key).is_none() {
+            self.entries.insert(Arc::clone(key), entry);
+        }
+    }
+
+    /// Begins a flight that takes the place of any other.
+    pub(crate) fn seize(&self, key: &str) -> (Arc<Flight>, watch::Sender<Option<Outcome>>) {
         let mut stripe = self.flights.of(key);
-        stripe.remove(key);
-        self.entries.insert(key.into(), entry);
+        let (flight, tower) = Flight::new(self.sequence(), self.everything());
+        stripe.insert(key.into(), Arc::clone(&flight));
+        (flight, tower)
     }
 
     fn drop_key(&self, key: &str) {
@@ -178,35 +236,27 @@ impl Local {
         }
         self.entries.clear();
     }
+
+    /// Makes everything named unreadable; see [`Level::invalidate`].
+    pub(crate) fn invalidate_now(&self, what: &[Inv]) {
+        let sequence = self.sequence.fetch_add(1, Ordering::AcqRel) + 1;
+        for inv in what {
+            match inv {
+                Inv::Key(key) => self.drop_key(key),
+                Inv::Tag(tag) | Inv::Cascade(tag) => self.tags.named(tag).touch(sequence),
+                Inv::Pattern(pattern) => self.drop_pattern(pattern),
+                Inv::All => self.drop_everything(sequence),
+            }
+        }
+    }
 }
 
 impl Level for Local {
     type Error = Infallible;
 
     async fn invalidate(&self, what: &[Inv]) -> Result<Receipt, Infallible> {
-        let sequence = self.sequence.fetch_add(1, Ordering::AcqRel) + 1;
-        let mut receipt = Receipt::default();
-        for inv in what {
-            match inv {
-                Inv::Key(key) => {
-                    self.drop_key(key);
-                    receipt.keys += 1;
-                }
-                Inv::Tag(tag) | Inv::Cascade(tag) => {
-                    self.tags.named(tag).touch(sequence);
-                    receipt.tags += 1;
-                }
-                Inv::Pattern(pattern) => {
-                    self.drop_pattern(pattern);
-                    receipt.patterns += 1;
-                }
-                Inv::All => {
-                    self.drop_everything(sequence);
-                    receipt.all = true;
-                }
-            }
-        }
-        Ok(receipt)
+        self.invalidate_now(what);
+        Ok(Receipt::of(what))
     }
 }
 
