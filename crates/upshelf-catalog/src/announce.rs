@@ -1,6 +1,6 @@
 //! What follows a commit: workers wake, caches forget, listeners hear.
 
-use std::sync::PoisonError;
+use std::sync::atomic::Ordering;
 
 use serde_json::json;
 use upshelf_cache::Inv;
@@ -9,8 +9,8 @@ use upshelf_store::{ResourceId, Tx};
 
 use crate::{AutoApproval, Catalog, Notify, Result};
 
-/// The setting under which the last change of the library as a whole is marked.
-const CHANGE_MARK: &str = "change_mark";
+/// The setting that counts the changes of what is cached.
+const CHANGES: &str = "changes";
 
 impl Catalog {
     /// Commits, and wakes the queues whose jobs may have been committed with it.
@@ -31,24 +31,26 @@ impl Catalog {
         }
     }
 
-    /// Marks that what is cached changed, for processes on the same database that hear of it in no other way.
-    pub(crate) async fn mark_change(&self, tx: &mut Tx) -> Result<()> {
-        let mark = self.clock().id::<uuid::Uuid>().to_string();
-        tx.put_setting(CHANGE_MARK, &mark).await?;
-        *self.inner.change_mark.lock().unwrap_or_else(PoisonError::into_inner) = Some(mark);
-        Ok(())
+    /// Marks that what is cached changed, for processes on the same database that hear of it in no other way; gives the
+    /// change's number.
+    pub(crate) async fn mark_change(&self, tx: &mut Tx) -> Result<i64> {
+        Ok(tx.count_setting(CHANGES).await?)
+    }
+
+    /// Notes that a change of this process is committed and forgotten here. Where others changed something before it that
+    /// was not noticed yet, the number is left for [`notice_others`](Catalog::notice_others).
+    pub(crate) fn noticed_own(&self, change: i64) {
+        let _ = self.inner.noticed.compare_exchange(change - 1, change, Ordering::AcqRel, Ordering::Relaxed);
     }
 
     /// Forgets what is cached when another process (a worker, or an import on the command line) marked a change since the
     /// last call. To be called every second or so.
     pub async fn notice_others(&self) -> Result<()> {
-        let Some(mark) = self.store().read().await?.find_setting(CHANGE_MARK).await? else { return Ok(()) };
-        let known = {
-            let mut known = self.inner.change_mark.lock().unwrap_or_else(PoisonError::into_inner);
-            known.replace(mark.clone())
-        };
-        if known.as_ref() != Some(&mark) {
+        let changes = self.store().read().await?.find_setting(CHANGES).await?;
+        let changes = changes.and_then(|changes| changes.parse().ok()).unwrap_or(0);
+        if changes > self.inner.noticed.load(Ordering::Acquire) {
             self.inner.services.cache.invalidate([Inv::all()]).await;
+            self.inner.noticed.fetch_max(changes, Ordering::AcqRel);
         }
         Ok(())
     }

@@ -31,19 +31,23 @@ pub fn cascade() -> Cascade {
 
 /// What a change made stale: to be forgotten after its commit, see [`Catalog::forget`].
 #[must_use = "it stays stale until it is forgotten"]
-pub(crate) struct Stale(Vec<Inv>);
+pub(crate) struct Stale {
+    what: Vec<Inv>,
+    /// The number under which it is marked.
+    change: i64,
+}
 
 impl Catalog {
     /// Notes what a change makes stale, and marks it in the change's own transaction: other processes find the mark even if
     /// this one ends between its commit and [`forget`](Catalog::forget).
     pub(crate) async fn stale(&self, tx: &mut Tx, what: Vec<Inv>) -> Result<Stale> {
-        self.mark_change(tx).await?;
-        Ok(Stale(what))
+        Ok(Stale { what, change: self.mark_change(tx).await? })
     }
 
     /// Forgets what a committed change made stale.
-    pub(crate) async fn forget(&self, Stale(what): Stale) {
-        self.inner.services.cache.invalidate(what).await;
+    pub(crate) async fn forget(&self, stale: Stale) {
+        self.inner.services.cache.invalidate(stale.what).await;
+        self.noticed_own(stale.change);
     }
 
     async fn invalidate(&self, what: impl IntoIterator<Item = Inv>) -> Receipt {
@@ -56,14 +60,16 @@ impl Catalog {
     async fn mark_apart(&self) {
         let mark = async {
             let mut tx = self.store().write().await?;
-            self.mark_change(&mut tx).await?;
-            Ok::<_, crate::Error>(tx.commit().await?)
+            let change = self.mark_change(&mut tx).await?;
+            tx.commit().await?;
+            Ok::<_, crate::Error>(change)
         };
-        if let Err(error) = mark.await {
-            tracing::warn!(
+        match mark.await {
+            Ok(change) => self.noticed_own(change),
+            Err(error) => tracing::warn!(
                 error = &error as &dyn std::error::Error,
                 "other processes were not told of a change"
-            );
+            ),
         }
     }
 

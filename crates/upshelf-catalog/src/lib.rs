@@ -46,8 +46,8 @@ mod votes;
 mod watches;
 mod wording;
 
-use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI64};
 
 use aws_lc_rs::hmac;
 use tokio::sync::OnceCell;
@@ -107,7 +107,8 @@ pub(crate) struct Inner {
     pub(crate) regions: regions::Regions,
     pub(crate) origin_key: OnceCell<hmac::Key>,
     pub(crate) has_admin: AtomicBool,
-    pub(crate) change_mark: Mutex<Option<String>>,
+    /// The number of the last change that this process has noticed.
+    pub(crate) noticed: AtomicI64,
     pub(crate) vocabulary: Vocabulary,
 }
 
@@ -174,7 +175,7 @@ impl Catalog {
             regions: regions::Regions::new(&services.cache),
             origin_key: OnceCell::new(),
             has_admin: AtomicBool::new(false),
-            change_mark: Mutex::new(None),
+            noticed: AtomicI64::new(0),
             vocabulary: Vocabulary::default(),
             services,
             settings,

@@ -12,6 +12,7 @@ mod lane;
 mod life;
 mod line;
 mod link;
+mod listener;
 mod script;
 mod sentinel;
 mod settings;

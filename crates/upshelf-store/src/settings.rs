@@ -24,4 +24,13 @@ impl Tx {
         on!(self, db => sqlx::query(SQL).bind(key).bind(value).execute(db).await.map(|_| ()))
             .during("put a setting")
     }
+
+    /// Adds one to the number kept under `key`, which begins at 0, and gives it. Whoever counts under the same key waits
+    /// until this transaction ends.
+    pub async fn count_setting(&mut self, key: &str) -> Result<i64> {
+        const SQL: &str = "INSERT INTO settings (key, value) VALUES ($1, '1')
+            ON CONFLICT (key) DO UPDATE SET value = CAST(CAST(settings.value AS BIGINT) + 1 AS TEXT)
+            RETURNING CAST(value AS BIGINT)";
+        on!(self, db => sqlx::query_scalar(SQL).bind(key).fetch_one(db).await).during("count a setting")
+    }
 }

@@ -119,8 +119,8 @@ pub(crate) struct Config {
     #[command(flatten)]
     pub(crate) redis: redis::RedisConfig,
     /// How many processes answer requests: while Redis is away, each allows its share of the rate limits
-    #[arg(long, env = setting!("PROCESSES"), value_name = "NUMBER", default_value = "1", global = true,
-        help_heading = "Redis")]
+    #[arg(long, env = setting!("PROCESSES"), value_name = "NUMBER", default_value = "1",
+        value_parser = values::at_least_one::<NonZeroU32>, global = true, help_heading = "Redis")]
     pub(crate) processes: NonZeroU32,
 
     /// Where mails are handed over: smtp://, smtps://user:password@host; without it, they wait in the outbox

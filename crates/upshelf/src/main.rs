@@ -75,14 +75,37 @@ fn refuse(error: &clap::Error) -> ExitCode {
     let flag = setting.split_whitespace().next().unwrap_or(setting);
     let command = Cli::command();
     let named = command.get_arguments().find(|arg| arg.get_long() == flag.strip_prefix("--"));
+    let is_secret = named.is_some_and(|arg| arg.is_hide_env_values_set());
+    let shown = if is_secret { without_secret(value) } else { value.clone() };
     let name = named.and_then(|arg| Some(format!("{} ({flag})", arg.get_env()?.to_string_lossy())));
-    eprintln!("upshelf: {}: {value:?} cannot be used: {allowed}", name.as_deref().unwrap_or(flag));
+    eprintln!("upshelf: {}: {shown:?} cannot be used: {allowed}", name.as_deref().unwrap_or(flag));
     ExitCode::from(2)
+}
+
+/// What may be shown of a secret with a slip in it: of an address all but the sign-in and what follows a `?`.
+fn without_secret(value: &str) -> String {
+    let Some((scheme, rest)) = value.split_once("://") else { return "********".to_owned() };
+    let (sign_in, place) = rest.rsplit_once('@').map_or(("", rest), |(_, place)| ("********@", place));
+    let place = place.split_once('?').map_or(place, |(place, _)| place);
+    format!("{scheme}://{sign_in}{place}")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_secret_with_a_slip_in_it_is_not_shown() {
+        for (value, shown) in [
+            ("mysql://db/shelf", "mysql://db/shelf"),
+            ("mysql://ada:se/c@ret@db/shelf?password=secret", "mysql://********@db/shelf"),
+            ("redis+sentinel://:secret@h", "redis+sentinel://********@h"),
+            ("unix:/run/redis.sock?pass=secret&x=1", "********"),
+            ("secret", "********"),
+        ] {
+            assert_eq!(without_secret(value), shown);
+        }
+    }
 
     #[test]
     fn the_command_line_is_in_order() {

@@ -1,7 +1,9 @@
 use std::time::Duration;
 
 use anyhow::Result;
-use upshelf_catalog::{Catalog, Error, NewSuggestion, Refusal, Rules, Settings, SuggestionView};
+use upshelf_catalog::{
+    Catalog, Error, NewSuggestion, ProfileChanges, Refusal, Rules, Settings, SuggestionView,
+};
 use upshelf_lists::Format;
 use upshelf_queue::{Broker, State};
 use upshelf_store::{
@@ -158,6 +160,40 @@ contract! {
         site.catalog.approve(&curator, gone.id, None).await?;
         other.notice_others().await?;
         assert_eq!(other.popular(10).await?.len(), 2);
+        Ok(())
+    }
+
+    async fn a_process_that_changes_something_itself_still_notices_what_another_changed_before(
+        site: &Site,
+    ) -> Result<()> {
+        let shelved = site.shelve().await;
+        let (ada, curator) = (site.member("ada").await, site.officer("maren", Role::Curator).await);
+        let other = site.reopened(Settings { alone: false, ..Site::settings() });
+        other.notice_others().await?;
+        assert_eq!(other.popular(10).await?.len(), 3);
+        let gone = site.catalog.propose(&ada, removal(shelved[0])).await?;
+        site.catalog.approve(&curator, gone.id, None).await?;
+        let bio = ProfileChanges { bio: Some("Weaves.".into()), ..ProfileChanges::default() };
+        other.change_profile(&ada, &bio).await?;
+        other.notice_others().await?;
+        assert_eq!(other.popular(10).await?.len(), 2);
+        Ok(())
+    }
+
+    async fn what_shows_open_suggestions_follows_each_one(site: &Site) -> Result<()> {
+        let shelved = site.shelve().await;
+        let (ada, curator) = (site.member("ada").await, site.officer("maren", Role::Curator).await);
+        let catalog = &site.catalog;
+        let shown = async || {
+            let popular = catalog.popular(10).await?;
+            let open = popular.iter().find(|one| one.id == shelved[0]).map(|one| one.open_suggestions);
+            anyhow::Ok((open, catalog.profile("ada").await?.suggestions))
+        };
+        assert_eq!(shown().await?, (Some(0), 0));
+        let edit = site.edit(&ada, shelved[0]).await;
+        assert_eq!(shown().await?, (Some(1), 1));
+        catalog.reject(&curator, edit.id, "Not better.".into()).await?;
+        assert_eq!(shown().await?, (Some(0), 1));
         Ok(())
     }
 

@@ -61,11 +61,12 @@ async fn a_server_that_loads_its_data_is_waited_for() {
     }
     server.command(&["SAVE"]).await;
     let handle = Handle::up(&server.url()).await;
-    server.restart(upshelf_testkit::Keep::Data).await;
-    wait_until("loading to be seen, or to be over", PATIENCE, async || {
-        handle.redis.health() == Health::Loading || handle.redis.health().is_up()
-    })
-    .await;
+    let mut health = handle.redis.watch_health();
+    // Only a yes or no leaves the wait: what it returns holds a lock that the handle needs.
+    let loading = async { health.wait_for(|health| *health == Health::Loading).await.is_ok() };
+    let (seen, ()) =
+        tokio::join!(tokio::time::timeout(PATIENCE, loading), server.restart(upshelf_testkit::Keep::Data));
+    assert_eq!(seen.ok(), Some(true), "it was not seen loading");
     handle.is_up().await;
     assert!(get(&handle.queued(), "k7").await.expect("Redis is there").is_some());
 }

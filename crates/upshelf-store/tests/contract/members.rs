@@ -72,6 +72,19 @@ contract! {
         Ok(())
     }
 
+    async fn a_counted_setting_counts_what_is_committed(f: &Fixture) -> Result<()> {
+        for expected in 1..=2 {
+            let mut tx = f.write().await;
+            assert_eq!(tx.count_setting("changes").await?, expected);
+            tx.commit().await?;
+        }
+        let mut taken_back = f.write().await;
+        assert_eq!(taken_back.count_setting("changes").await?, 3);
+        drop(taken_back);
+        assert_eq!(f.write().await.count_setting("changes").await?, 3);
+        Ok(())
+    }
+
     async fn a_kept_setting_stays_and_a_put_one_is_replaced(f: &Fixture) -> Result<()> {
         let mut tx = f.write().await;
         assert_eq!(tx.find_setting("salt").await?, None);

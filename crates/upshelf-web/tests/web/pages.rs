@@ -633,3 +633,20 @@ async fn the_front_page_has_its_parts_in_order() {
     footer
     ");
 }
+
+#[tokio::test]
+async fn who_is_shut_out_on_the_page_has_no_session_left() {
+    let app = App::open().await;
+    app.account("ada", Role::Admin).await;
+    let account = app.account("mia", Role::Member).await;
+    let mia = app.signed_in(&account).await;
+    mia.get("/api/v1/auth/me").await.done(200);
+    let mut admin = Browser::of(&app, "ada").await;
+    let path = format!("/admin/members/{}", account.id);
+    for act in [&[("act", "ban"), ("reason", "Spam.")][..], &[("act", "unban")]] {
+        admin.get("/admin").await.page(200);
+        admin.submit(&path, act).await.goes("/admin?done=saved");
+    }
+    let after = mia.get("/api/v1/auth/me").await;
+    assert_eq!(after.status.as_u16(), 401, "let in again, but signed out");
+}

@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::Args;
 use secrecy::{ExposeSecret as _, SecretString};
 
-use super::values::{duration, redis_prefix, redis_url};
+use super::values::{at_least_one, duration, redis_prefix, redis_url};
 
 /// How Redis is reached; without an address, everything is in this process.
 #[derive(Args, Clone, Debug)]
@@ -41,8 +41,8 @@ pub(crate) struct RedisConfig {
         value_parser = duration, global = true, help_heading = "Redis")]
     redis_loading_timeout: Duration,
     /// Connections that commands are spread over, so that a big value does not hold up a small one
-    #[arg(long, env = setting!("REDIS_LANES"), value_name = "NUMBER", default_value = "3", global = true,
-        help_heading = "Redis")]
+    #[arg(long, env = setting!("REDIS_LANES"), value_name = "NUMBER", default_value = "3",
+        value_parser = at_least_one::<NonZeroUsize>, global = true, help_heading = "Redis")]
     redis_lanes: NonZeroUsize,
     /// How long a read of the cache or a rate limit waits for Redis before the process goes on without
     #[arg(long, env = setting!("REDIS_FAIL_FAST"), value_name = "TIME", default_value = "50ms",

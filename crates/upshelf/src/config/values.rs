@@ -62,6 +62,10 @@ pub(super) fn redis_url(text: &str) -> Result<SecretString, String> {
     text.parse::<upshelf_redis::Address>().map(|_| text.into()).map_err(|_| ALLOWED.to_owned())
 }
 
+pub(super) fn at_least_one<T: FromStr>(text: &str) -> Result<T, String> {
+    text.parse().map_err(|_| "it must be a whole number from 1 on".to_owned())
+}
+
 pub(super) fn redis_prefix(text: &str) -> Result<String, String> {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_.:".contains(c);
     match text.chars().all(is_plain) {

@@ -24,6 +24,10 @@ fn a_wrong_setting_ends_with_one_line_that_names_it_its_value_and_what_is_allowe
         ("UPSHELF_QUEUE_RATE", "10/s,mail=1/s", "auto-approval"),
         ("UPSHELF_VOTES_PER_COMMIT", "0", "1"),
         ("UPSHELF_LOG_FORMAT", "xml", "text, json"),
+        ("UPSHELF_REDIS_URL", "http://h", "redis+sentinel://HOST,HOST/NAME"),
+        ("UPSHELF_REDIS_PREFIX", "a{b}", "letters, digits"),
+        ("UPSHELF_REDIS_LANES", "0", "from 1 on"),
+        ("UPSHELF_PROCESSES", "none", "from 1 on"),
     ] {
         let folder = temp_dir();
         let data = folder.path().join("data");
@@ -35,6 +39,9 @@ fn a_wrong_setting_ends_with_one_line_that_names_it_its_value_and_what_is_allowe
         }
         assert!(!data.exists(), "{setting}: a start that was refused made the data folder");
     }
+    let secret = Run::of(&[("UPSHELF_REDIS_URL", "redis+sentinel://:secret@h")], ["serve"], "");
+    assert_eq!(secret.code, Some(2));
+    assert!(secret.err.contains("@h") && !secret.err.contains("secret"), "{}", secret.err);
     let flag = Run::of(&[], ["--limits", "maybe"], "");
     assert_eq!(flag.code, Some(2));
     assert!(flag.err.contains("--limits") && flag.err.contains("maybe"), "{}", flag.err);

@@ -25,6 +25,8 @@ impl Pair {
         let url = redis.url();
         let settings = [
             ("UPSHELF_REDIS_URL", url.as_str()),
+            // A busy machine may take longer than the default, and then a process would rightly decide alone.
+            ("UPSHELF_REDIS_FAIL_FAST", "10s"),
             ("UPSHELF_PROCESSES", "2"),
             ("UPSHELF_LIMITS", "on"),
             ("UPSHELF_LIMIT_SEARCH", "10/h"),
