@@ -61,8 +61,9 @@ pub(crate) struct Core {
     pub(crate) local: Arc<Local>,
     pub(crate) shared: Option<Arc<Shared>>,
     cascade: Cascade,
-    /// Ends the task that keeps the levels coherent.
-    _end: DropGuard,
+    /// Ends the task that keeps the levels coherent, at the latest with the cache.
+    end: CancellationToken,
+    _end_at_last: DropGuard,
 }
 
 /// Settings of a [`Cache`] to be.
@@ -123,12 +124,10 @@ impl Builder {
             let shared = Arc::new(Shared::new(&redis));
             local.distrust();
             let (coherence, end) = (Coherence::new(Arc::clone(&shared), Arc::clone(&local)), end.clone());
-            redis.spawn(async move {
-                end.run_until_cancelled(coherence.run()).await;
-            });
+            redis.spawn(coherence.run_until(end));
             shared
         });
-        let core = Core { local, shared, cascade: self.cascade, _end: end.drop_guard() };
+        let core = Core { local, shared, cascade: self.cascade, _end_at_last: end.clone().drop_guard(), end };
         Cache { core: Arc::new(core) }
     }
 }
@@ -215,6 +214,7 @@ impl Cache {
     /// ends.
     pub async fn close(&self) {
         self.core.local.close().await;
+        self.core.end.cancel();
         if let Some(shared) = &self.core.shared {
             shared.leave().await;
         }

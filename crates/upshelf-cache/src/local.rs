@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use quick_cache::sync::Cache as Entries;
 use quick_cache::{OptionsBuilder, Weighter};
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
@@ -33,6 +33,8 @@ pub struct Local {
     tags: Tags,
     entries: Entries<Arc<str>, Arc<Entry>, ByWeight>,
     flights: Flights,
+    /// Wakes those whose flight may have lost its purpose.
+    invalidated: Notify,
     tasks: TaskTracker,
     pub(crate) stats: Counters,
     origin: Instant,
@@ -97,6 +99,7 @@ impl Local {
             tags: Tags::default(),
             entries: Entries::with_options(options, ByWeight, Default::default(), Default::default()),
             flights: Flights::default(),
+            invalidated: Notify::new(),
             tasks: TaskTracker::new(),
             stats: Counters::default(),
             origin: Instant::now(),
@@ -247,6 +250,29 @@ impl Local {
                 Inv::Pattern(pattern) => self.drop_pattern(pattern),
                 Inv::All => self.drop_everything(sequence),
             }
+        }
+        self.invalidated.notify_waiters();
+    }
+
+    /// Puts a tag on the value of a flight.
+    pub(crate) fn put_tag(&self, flight: &Flight, name: &str) {
+        let tag = self.tag(name);
+        let was_touched = tag.was_touched_after(flight.began);
+        flight.tag(name, tag);
+        if was_touched {
+            self.invalidated.notify_waiters();
+        }
+    }
+
+    /// Waits until a flight's value cannot be kept any more, because of one of its tags or everything.
+    pub(crate) async fn is_in_vain(&self, flight: &Flight) {
+        loop {
+            let mut next = std::pin::pin!(self.invalidated.notified());
+            next.as_mut().enable();
+            if !flight.is_clean() {
+                return;
+            }
+            next.await;
         }
     }
 }

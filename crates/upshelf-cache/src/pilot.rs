@@ -43,11 +43,28 @@ struct Leased {
     lease: Option<Lease>,
 }
 
-impl Drop for Leased {
-    fn drop(&mut self) {
+impl Leased {
+    /// Prolongs the lease as long as it is of use, so that nobody waits for a load that comes to nothing; never returns.
+    async fn hold(&mut self, local: &Local, flight: &Flight) -> std::convert::Infallible {
+        if let Some(lease) = &self.lease {
+            tokio::select! {
+                never = self.shared.hold(lease) => match never {},
+                () = local.is_in_vain(flight) => self.give_back(),
+            }
+        }
+        std::future::pending().await
+    }
+
+    fn give_back(&mut self) {
         if let Some(lease) = self.lease.take() {
             self.shared.release(&self.key, lease);
         }
+    }
+}
+
+impl Drop for Leased {
+    fn drop(&mut self) {
+        self.give_back();
     }
 }
 
@@ -60,7 +77,7 @@ impl Pilot {
         Fut: Future<Output = Result<T, E>>,
         E: Send + Sync + 'static,
     {
-        let (leased, grace) = match self.approach::<T>(spare).await {
+        let (mut leased, grace) = match self.approach::<T>(spare).await {
             Approach::Hit(entry) => {
                 self.land(Cargo::Entry(Arc::clone(&entry)));
                 return Outcome::Loaded(entry, Source::L2);
@@ -78,10 +95,10 @@ impl Pilot {
         self.local.stats.loads.count();
         let cx = Context { local: Arc::clone(&self.local), flight: Arc::clone(&self.flight) };
         let loading = timeout(self.policy.hard_timeout, async { load(cx).await });
-        let loaded = match leased.as_ref().and_then(|leased| Some((leased, leased.lease.as_ref()?))) {
-            Some((leased, lease)) => tokio::select! {
+        let loaded = match &mut leased {
+            Some(leased) => tokio::select! {
                 loaded = loading => loaded,
-                never = leased.shared.hold(lease) => match never {},
+                never = leased.hold(&self.local, &self.flight) => match never {},
             },
             None => loading.await,
         };
@@ -133,13 +150,15 @@ impl Pilot {
 
     /// Stores a value and lands it.
     async fn store<T: Value>(&mut self, value: T, leased: Option<Leased>) -> Arc<Entry> {
-        let Some((mut leased, json)) =
-            leased.and_then(|leased| Some((leased, serde_json::to_vec(&value).ok()?)))
-        else {
+        let leased = leased.and_then(|mut leased| Some((Arc::clone(&leased.shared), leased.lease.take()?)));
+        let Some((shared, lease)) = leased else { return self.land_value(value) };
+        let Ok(json) = serde_json::to_vec(&value) else {
+            shared.release(&self.key, lease);
             return self.land_value(value);
         };
         let mut notes = self.flight.notes().clone();
         if !notes.store {
+            shared.release(&self.key, lease);
             return self.land_value(value);
         }
         let mut names = std::mem::take(&mut notes.names);
@@ -152,8 +171,7 @@ impl Pilot {
             ttl: entry.deadlines.fresh.saturating_duration_since(entry.loaded_at),
             grace: self.policy.grace_of(),
         };
-        let lease = leased.lease.take().expect("it is taken only here");
-        let cargo = match leased.shared.fill(&self.key, lease, goods).await {
+        let cargo = match shared.fill(&self.key, lease, goods).await {
             Filled::Refused => {
                 self.local.stats.refused_fills.count();
                 Cargo::Nothing

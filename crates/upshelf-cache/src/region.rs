@@ -104,7 +104,7 @@ impl<T: Value> Region<T> {
         let local = &self.core.local;
         let (flight, tower) = local.seize(key);
         for tag in tags {
-            flight.tag(tag.as_ref(), local.tag(tag.as_ref()));
+            local.put_tag(&flight, tag.as_ref());
         }
         let mut pilot = self.pilot(key, Arc::clone(&flight));
         if self.core.shared.is_none() {

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
+use tokio_util::sync::CancellationToken;
 use upshelf_redis::{Error, Life, Push, Subscriber, client};
 
 use super::Shared;
@@ -38,7 +39,14 @@ impl Coherence {
         Self { shared, local, hearing: watch::Sender::new(None) }
     }
 
-    pub(crate) async fn run(self) {
+    /// Keeps them coherent until the end; from then on Redis is not believed.
+    pub(crate) async fn run_until(self, end: CancellationToken) {
+        end.run_until_cancelled(self.run()).await;
+        self.local.distrust();
+        self.shared.state.unlink();
+    }
+
+    async fn run(&self) {
         let (subscriber, subscriptions) = self.shared.redis.subscriber(BUFFER);
         let channel = self.shared.names.channel();
         // Where it cannot be had yet it stays wanted, and is there at the next `Up`.
