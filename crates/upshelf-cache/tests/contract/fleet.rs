@@ -1,13 +1,13 @@
 //! No stale read in any of three processes, whatever happens in between, with clocks that are an hour apart.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::runtime::Builder;
 use tokio::task::{JoinSet, yield_now};
 use tokio::time::{advance, pause, resume};
-use upshelf_cache::{Cache, Context, Inv, Policy, Region};
+use upshelf_cache::{Cache, Context, Policy, Receipt, Region};
 use upshelf_testkit::{RedisServer, unique_prefix, wait_until};
 
 use crate::dice::Dice;
@@ -26,9 +26,17 @@ struct Truth {
     rows: [AtomicU64; 4],
     /// What every invalidation that a process has acknowledged, or heard of, promises at least.
     floors: [[AtomicU64; 4]; PROCESSES],
-    caches: std::sync::Mutex<Vec<Option<Cache>>>,
+    caches: Mutex<Vec<Option<Cache>>>,
     checked: AtomicU64,
     invalidated: AtomicU64,
+}
+
+impl Truth {
+    fn raise(&self, process: usize, written: &[(usize, u64)]) {
+        for (key, value) in written {
+            self.floors[process][*key].fetch_max(*value, Ordering::SeqCst);
+        }
+    }
 }
 
 struct Process {
@@ -38,6 +46,15 @@ struct Process {
     truth: Arc<Truth>,
     /// Of all processes, to ask them what they have heard.
     caches: Vec<Cache>,
+    /// What other processes have perhaps not heard of yet.
+    unheard: Mutex<Vec<News>>,
+}
+
+/// An invalidation that was acknowledged here, on its way to another process.
+struct News {
+    to: usize,
+    receipt: Receipt,
+    written: Vec<(usize, u64)>,
 }
 
 #[derive(Debug)]
@@ -88,7 +105,8 @@ fn run(number: usize, truth: Arc<Truth>, prefix: &str) {
             .soft_timeout(Duration::from_millis(5))
             .backoff(Duration::from_millis(10));
         let regions = [cache.region("plain", plain), cache.region("rich", rich)];
-        let process = Arc::new(Process { number, cache, regions, truth, caches });
+        let unheard = Mutex::default();
+        let process = Arc::new(Process { number, cache, regions, truth, caches, unheard });
         let mut actors = JoinSet::new();
         for actor in 0..ACTORS {
             actors.spawn(Arc::clone(&process).act(Dice(number as u64 * ACTORS + actor)));
@@ -105,11 +123,22 @@ impl Process {
                 0 => self.write(&mut dice).await,
                 _ => self.read(&mut dice).await,
             }
+            self.look_who_has_heard();
         }
     }
 
-    /// Changes rows, invalidates, and only then raises what readers may count on: here at once, elsewhere when the
-    /// process there has heard of it.
+    /// Raises what readers elsewhere may count on.
+    fn look_who_has_heard(&self) {
+        self.unheard.lock().expect("nobody panics here").retain(|news| {
+            let is_heard = self.caches[news.to].has_heard(&news.receipt);
+            if is_heard {
+                self.truth.raise(news.to, &news.written);
+            }
+            !is_heard
+        });
+    }
+
+    /// Changes rows, invalidates, and only then raises what readers here may count on.
     async fn write(self: &Arc<Self>, dice: &mut Dice) {
         let (inv, covered) = covered_of(dice);
         let rows = &self.truth.rows;
@@ -118,12 +147,10 @@ impl Process {
         let receipt = self.cache.invalidate([inv]).await;
         assert!(receipt.is_everywhere(), "Redis is there all the time");
         self.truth.invalidated.fetch_add(1, Ordering::Relaxed);
-        for (number, cache) in self.caches.iter().enumerate() {
-            let is_known = number == self.number || cache.has_heard(&receipt);
-            for (key, value) in written.iter().filter(|_| is_known) {
-                self.truth.floors[number][*key].fetch_max(*value, Ordering::SeqCst);
-            }
-        }
+        self.truth.raise(self.number, &written);
+        let others = (0..PROCESSES).filter(|number| *number != self.number);
+        let news = others.map(|to| News { to, receipt, written: written.clone() });
+        self.unheard.lock().expect("nobody panics here").extend(news);
     }
 
     async fn read(self: &Arc<Self>, dice: &mut Dice) {
