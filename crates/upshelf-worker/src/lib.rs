@@ -6,7 +6,7 @@
 //! | `notifications` | notices of the log's entries and of comments | decisions and comments, in their commit |
 //! | `analytics` | adding up counts; popularity | every few seconds; every 15 minutes |
 //! | `email` | handing a mail over; daily mails | notices, in their commit; once a day |
-//! | `cleanup` | putting away what is too old | once an hour |
+//! | `cleanup` | putting away what is too old; forgetting what a process left stale in the shared cache | once an hour; changes, in their commit |
 //!
 //! Every handler is idempotent, and says how: a job may run again when a process dies between its work and the note of
 //! it. All work is the catalog's; here it only meets the queue. Every process that works the queues registers all
@@ -25,7 +25,7 @@ use anyhow::{Context as _, Result};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use upshelf_catalog::{
-    AutoApproval, Catalog, CleanUp, CountUse, Notify, NotifyComment, RecountPopularity, SendMail,
+    AutoApproval, Catalog, CleanUp, CountUse, Invalidate, Notify, NotifyComment, RecountPopularity, SendMail,
     SweepApprovals, WriteDigests,
 };
 use upshelf_queue::{Handlers, Running};
@@ -135,6 +135,7 @@ fn handlers(catalog: &Catalog, sessions: &Arc<Sessions<Store>>, postman: &Arc<em
         .on(with!(catalog, |job: SendMail, context| email::send(catalog, postman.clone(), job)))
         .on(with!(catalog, |_job: WriteDigests, context| email::digests(catalog, context)))
         .on(with!(catalog, |_job: CleanUp, context| cleanup::run(catalog, sessions.clone(), context)))
+        .on(with!(catalog, |job: Invalidate, context| cleanup::invalidate(catalog, job)))
         .periodic(&SweepApprovals::default(), 5 * MINUTE, true)
         .periodic(&RecountPopularity::default(), 15 * MINUTE, true)
         .periodic(&CleanUp::default(), 60 * MINUTE, true)
