@@ -11,7 +11,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use upshelf_redis::{Class, Error, Keys, Lane, Line, Push, Redis, Subscriber, Subscriptions};
 
 use crate::local::{Address, Local, Switchboard, wake};
-use crate::{Buffer, Carrier, Subscription, glob};
+use crate::{Buffer, Carrier, Subscription};
 
 /// Messages of all channels that may wait to be handed out here.
 const WAITING: usize = 8192;
@@ -154,7 +154,7 @@ impl Wishes {
         let _alone = self.changing.lock().await;
         match address {
             Address::Channel(name) => self.subscriptions.subscribe(&self.keys.name(name)).await,
-            Address::Pattern(name) => self.subscriptions.subscribe_pattern(&pattern(&self.keys, name)).await,
+            Address::Pattern(name) => self.subscriptions.subscribe_pattern(&self.keys.pattern(name)).await,
         }
     }
 
@@ -165,15 +165,9 @@ impl Wishes {
         }
         match address {
             Address::Channel(name) => self.subscriptions.unsubscribe(&self.keys.name(name)).await,
-            Address::Pattern(name) => {
-                self.subscriptions.unsubscribe_pattern(&pattern(&self.keys, name)).await;
-            }
+            Address::Pattern(name) => self.subscriptions.unsubscribe_pattern(&self.keys.pattern(name)).await,
         }
     }
-}
-
-fn pattern(keys: &Keys, name: &str) -> String {
-    format!("{}{name}", glob::escape(keys.prefix()))
 }
 
 /// Ends the subscriptions that nobody here needs any more.
@@ -196,7 +190,7 @@ struct Listener {
 
 impl Listener {
     async fn run(self, mut subscriber: Subscriber) {
-        let before_patterns = glob::escape(self.keys.prefix());
+        let before_patterns = self.keys.pattern("");
         while let Some(push) = subscriber.next().await
             && let Some(switchboard) = self.switchboard.upgrade()
         {

@@ -121,6 +121,17 @@ impl Job for RecountPopularity {
     const TIMEOUT: Duration = Duration::from_secs(300);
 }
 
+/// Makes good for processes that ended between a commit of votes and telling Redis of it.
+///
+/// Idempotent: an older standing never overwrites a newer one.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct ReconcileStandings {}
+
+impl Job for ReconcileStandings {
+    const NAME: &'static str = "reconcile-standings";
+    const QUEUE: &'static str = "cleanup";
+}
+
 /// Puts away what nobody needs any more.
 ///
 /// Idempotent: what is gone is gone.

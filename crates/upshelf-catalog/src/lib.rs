@@ -7,6 +7,7 @@
 //! A refusal by the rules is a [`Refusal`], which is an answer and no failure; everything else in [`Error`] is one.
 
 mod accounts;
+mod agreement;
 mod analytics;
 mod announce;
 mod api_keys;
@@ -69,8 +70,8 @@ pub use export::Export;
 pub use import::{ImportReport, ImportRequest, preview};
 pub use invalidation::cascade;
 pub use jobs::{
-    AutoApproval, CleanUp, CountUse, Invalidate, Notify, NotifyComment, RecountPopularity, SendMail,
-    SweepApprovals, WriteDigests,
+    AutoApproval, CleanUp, CountUse, Invalidate, Notify, NotifyComment, ReconcileStandings,
+    RecountPopularity, SendMail, SweepApprovals, WriteDigests,
 };
 pub use meter::Use;
 pub use names::{Email, Username, fold_name};

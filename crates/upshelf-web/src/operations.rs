@@ -47,6 +47,8 @@ pub struct SharedParts {
     pub cache: Health,
     /// Publications; while degraded, each process hears itself.
     pub bus: Health,
+    /// Live counts; while degraded, they are read from the database.
+    pub tally: Health,
     /// Rate limits; while degraded, each process allows its share.
     pub limits: Health,
 }
@@ -92,6 +94,10 @@ struct ReadyParts {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     bus: Option<Health>,
+    /// Live counts, where Redis is used; while degraded, they are read from the database.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    tally: Option<Health>,
     /// Rate limits, where Redis is used; while degraded, each process allows its share.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
@@ -118,7 +124,7 @@ async fn readyz(State(web): State<Web>) -> impl IntoResponse {
     let shared = web.shared();
     let mut others = shared
         .iter()
-        .flat_map(|shared| [shared.redis, shared.cache, shared.bus, shared.limits])
+        .flat_map(|shared| [shared.redis, shared.cache, shared.bus, shared.tally, shared.limits])
         .chain([queue]);
     let (code, status) = match (database, others.all(|part| part == Health::Up)) {
         (Health::Up, true) => (StatusCode::OK, Health::Up),
@@ -131,6 +137,7 @@ async fn readyz(State(web): State<Web>) -> impl IntoResponse {
         redis: shared.map(|shared| shared.redis),
         cache: shared.map(|shared| shared.cache),
         bus: shared.map(|shared| shared.bus),
+        tally: shared.map(|shared| shared.tally),
         limits: shared.map(|shared| shared.limits),
     };
     (code, Json(Ready { status, parts }))

@@ -17,6 +17,15 @@ pub(crate) async fn invalidate(catalog: Catalog, job: Invalidate) -> Result<Outc
     Ok(if catalog.forget_again(&job.what).await { Outcome::Done } else { Outcome::Snooze(AWAY) })
 }
 
+/// Mends standings in Redis. Idempotent: an older one never overwrites a newer one.
+pub(crate) async fn reconcile(catalog: Catalog, context: Context) -> Result<Outcome, BoxError> {
+    let wrong = catalog.reconcile_standings().await?;
+    if wrong > 0 {
+        context.log(format!("{wrong} standings were mended"));
+    }
+    Ok(Outcome::Done)
+}
+
 /// Puts away what is too old, and turns the ring of signing keys when it is time. Idempotent: what is gone is gone.
 pub(crate) async fn run(
     catalog: Catalog,

@@ -64,7 +64,7 @@ impl Site {
         let services = Services {
             store: store.clone(),
             clock: clock.clone(),
-            tally: Tally::local(),
+            tally: redis.as_ref().map_or_else(Tally::local, Tally::shared),
             bus,
             cache,
             queue,
@@ -122,13 +122,17 @@ async fn set_up_code(config: &Config, store: &Store) -> Result<Option<String>> {
     }))
 }
 
-/// Notices when another process (an import on the command line, say) changed the library, and forgets what is cached.
-pub(crate) async fn watch_for_others(catalog: Catalog, closing: CancellationToken) {
+/// Notices when another process (an import on the command line, say) changed the library, and forgets what is cached; loads
+/// what Redis should hold and does not.
+pub(crate) async fn keep_up_with_others(catalog: Catalog, closing: CancellationToken) {
     let mut every = tokio::time::interval(Duration::from_secs(1));
     every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     while closing.run_until_cancelled(every.tick()).await.is_some() {
         if let Err(error) = catalog.notice_others().await {
             tracing::debug!(error = &error as &dyn std::error::Error, "could not look for changes of others");
+        }
+        if let Err(error) = catalog.keep_top().await {
+            tracing::debug!(error = &error as &dyn std::error::Error, "could not load the top list");
         }
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 use tokio_util::sync::CancellationToken;
-use upshelf_redis::{Error, Life, Push, Subscriber, client};
+use upshelf_redis::{Error, Push, Subscriber};
 
 use super::Shared;
 use super::news::{Message, News};
@@ -222,8 +222,8 @@ impl Coherence {
         if self.hearing.borrow().is_none() {
             return Ok(false);
         }
-        let life = redis.life().ok_or(Error::Away(None))?;
-        let name = self.name_of(life).await?;
+        let (life, ids) = redis.named_life().ok_or(Error::Away(None))?;
+        let name = format!("{:x}", super::meta::hash(ids.as_bytes()));
         for portion in untold.chunks(PORTION) {
             self.shared.tell(portion, Some(&name)).await?;
         }
@@ -239,16 +239,5 @@ impl Coherence {
             }
         }
         Ok(is_linked)
-    }
-
-    /// Names a life of the server for all processes alike.
-    async fn name_of(&self, life: Life) -> Result<String, Error> {
-        let mut info = client::cmd("INFO");
-        info.arg("server");
-        let infos = self.shared.quick.in_life(life).each_primary::<String>(&info).await?;
-        let ids = infos.iter().map(|info| info.lines().find_map(|line| line.strip_prefix("run_id:")));
-        let mut ids = ids.collect::<Option<Vec<_>>>().ok_or(Error::Away(None))?;
-        ids.sort_unstable();
-        Ok(format!("{:x}", super::meta::hash(ids.join(",").as_bytes())))
     }
 }

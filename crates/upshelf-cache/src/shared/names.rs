@@ -76,9 +76,9 @@ impl Names {
     /// Patterns that cover the leases and the metas of values that a pattern covers, and perhaps of others: with a
     /// brace behind it a class that is not closed, say, would mean something else.
     pub(super) fn patterns(&self, pattern: &str) -> [String; 2] {
-        let prefix = glob::escape(self.0.prefix());
         let pattern = if pattern.contains(['[', '\\']) { "*" } else { pattern };
-        ["lease", "meta"].map(|kind| format!("{prefix}cache:{kind}:{{{prefix}{pattern}}}"))
+        let value = self.0.pattern(pattern);
+        ["lease", "meta"].map(|kind| self.0.pattern(format_args!("cache:{kind}:{{{value}}}")))
     }
 
     /// Says whether a pattern covers the key of a value of this complete name.

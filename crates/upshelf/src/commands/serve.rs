@@ -48,7 +48,7 @@ pub(super) async fn run(config: &Config) -> Result<()> {
     };
     let jobs = Jobs::start(config, &site).await?;
     let web = open_web(config, &site);
-    site.tracker.spawn(crate::site::watch_for_others(site.catalog.clone(), site.closing.clone()));
+    site.tracker.spawn(crate::site::keep_up_with_others(site.catalog.clone(), site.closing.clone()));
     if let Some((listener, metrics)) = metrics {
         eprintln!("metrics on http://{}/metrics", listener.local_addr()?);
         let (router, settings) = (metrics_router(metrics, site.catalog.clone()), web.settings().clone());
@@ -105,6 +105,7 @@ fn open_web(config: &Config, site: &Site) -> Web {
             redis: health(redis.health().is_up()),
             cache: health(!services.cache.is_degraded()),
             bus: health(!services.bus.is_degraded()),
+            tally: health(!services.tally.is_degraded()),
             limits: health(redis.health().is_up() && !throttle.is_alone()),
         });
         pulse
