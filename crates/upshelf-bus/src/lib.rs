@@ -3,6 +3,7 @@
 mod glob;
 mod local;
 mod mailbox;
+mod shared;
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -10,9 +11,13 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use serde::Serialize;
+use upshelf_redis::Redis;
+
+use crate::local::Address;
 
 pub use local::Local;
 pub use mailbox::Subscription;
+pub use shared::Shared;
 
 /// What a subscriber finds in its buffer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -79,6 +84,7 @@ pub trait Carrier: Send + Sync {
 #[derive(Clone, Debug)]
 pub struct Bus {
     local: Local,
+    shared: Option<Shared>,
 }
 
 impl Bus {
@@ -89,12 +95,39 @@ impl Bus {
 
     /// Makes a bus within this process that allows each subscriber the given buffer.
     pub fn local_with(buffer: Buffer) -> Self {
-        Self { local: Local::new(buffer) }
+        Self { local: Local::new(buffer), shared: None }
+    }
+
+    /// Makes a bus of all processes that use this Redis, with the default [`Buffer`] for each subscriber; within a tokio
+    /// runtime.
+    pub fn shared(redis: &Redis) -> Self {
+        Self::shared_with(Buffer::default(), redis)
+    }
+
+    /// Makes a bus of all processes that use this Redis, that allows each subscriber the given buffer.
+    pub fn shared_with(buffer: Buffer, redis: &Redis) -> Self {
+        let shared = Shared::new(buffer, redis);
+        Self { local: shared.local().clone(), shared: Some(shared) }
+    }
+
+    /// Says whether this process hears only itself although it should not: Redis is away.
+    pub fn is_degraded(&self) -> bool {
+        self.shared.as_ref().is_some_and(Shared::is_degraded)
     }
 
     /// Hands a payload to everybody subscribed now; see [`Carrier::publish`].
+    ///
+    /// With Redis it waits for its answer, for the handle's fail-fast deadline at most. When none comes, subscribers of this
+    /// process get it at once; if Redis had it all the same, they get it twice.
     pub async fn publish(&self, channel: &str, payload: impl Into<Bytes>) {
-        self.local.send(channel, payload.into());
+        let payload = payload.into();
+        let is_carried = match &self.shared {
+            Some(shared) => shared.carry(channel, &payload).await,
+            None => false,
+        };
+        if !is_carried {
+            self.local.send(channel, payload);
+        }
     }
 
     /// Writes a value as JSON, once, and publishes it.
@@ -112,13 +145,23 @@ impl Bus {
     }
 
     /// Listens to one channel until the subscription is dropped; see [`Carrier::subscribe`].
+    ///
+    /// With Redis it returns when that has confirmed it; while Redis is away at once, and there is a [`Event::Resync`] when
+    /// it is back.
     pub async fn subscribe(&self, channel: &str) -> Subscription {
-        self.local.listen(channel)
+        self.listen(Address::Channel(channel.into())).await
     }
 
     /// Listens to every channel that a Redis pattern covers; see [`Carrier::subscribe_pattern`].
     pub async fn subscribe_pattern(&self, pattern: &str) -> Subscription {
-        self.local.listen_pattern(pattern)
+        self.listen(Address::Pattern(pattern.into())).await
+    }
+
+    async fn listen(&self, address: Address) -> Subscription {
+        match &self.shared {
+            Some(shared) => shared.listen(address).await.0,
+            None => self.local.listen(address),
+        }
     }
 }
 

@@ -5,10 +5,11 @@ use std::convert::Infallible;
 use std::fmt;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 use std::task::Waker;
 
 use bytes::Bytes;
+use tokio::sync::mpsc;
 
 use crate::mailbox::Mailbox;
 use crate::{Buffer, Carrier, Subscription, glob};
@@ -33,6 +34,8 @@ pub(crate) struct Switchboard {
     channels: [Mutex<HashMap<Arc<str>, Members>>; SHARDS],
     /// Few, as a pattern's subscribers share one entry: each publication tries all of them.
     patterns: RwLock<HashMap<Arc<str>, Members>>,
+    /// Hears to what nobody listens any more.
+    deserted: OnceLock<mpsc::UnboundedSender<Address>>,
 }
 
 /// What a subscription listens to.
@@ -51,23 +54,28 @@ impl Local {
             hasher: RandomState::new(),
             channels: std::array::from_fn(|_| Mutex::default()),
             patterns: RwLock::default(),
+            deserted: OnceLock::new(),
         };
         Self { switchboard: Arc::new(switchboard) }
     }
 
     pub(crate) fn send(&self, channel: &str, payload: Bytes) {
-        // Readers are woken after the locks are gone: a waker is foreign code and may drop a subscription.
-        for waker in self.switchboard.deliver(channel, &payload) {
-            waker.wake();
-        }
+        wake(self.switchboard.deliver(channel, &payload));
     }
 
-    pub(crate) fn listen(&self, channel: &str) -> Subscription {
-        self.switchboard.join(Address::Channel(channel.into()))
+    pub(crate) fn listen(&self, address: Address) -> Subscription {
+        self.switchboard.join(address)
     }
 
-    pub(crate) fn listen_pattern(&self, pattern: &str) -> Subscription {
-        self.switchboard.join(Address::Pattern(pattern.into()))
+    pub(crate) fn switchboard(&self) -> &Arc<Switchboard> {
+        &self.switchboard
+    }
+}
+
+/// Wakes readers; a waker is foreign code, to be called without a lock.
+pub(crate) fn wake(wakers: Vec<Waker>) {
+    for waker in wakers {
+        waker.wake();
     }
 }
 
@@ -80,11 +88,11 @@ impl Carrier for Local {
     }
 
     async fn subscribe(&self, channel: &str) -> Result<Subscription, Infallible> {
-        Ok(self.listen(channel))
+        Ok(self.listen(Address::Channel(channel.into())))
     }
 
     async fn subscribe_pattern(&self, pattern: &str) -> Result<Subscription, Infallible> {
-        Ok(self.listen_pattern(pattern))
+        Ok(self.listen(Address::Pattern(pattern.into())))
     }
 }
 
@@ -111,6 +119,61 @@ impl Switchboard {
         wakers
     }
 
+    /// Puts a payload that came for one address into the mailboxes of those who listen to just that.
+    pub(crate) fn deliver_to(&self, address: &Address, channel: &str, payload: &Bytes) -> Vec<Waker> {
+        let put = |name: &Arc<str>, members: &Members| -> Vec<Waker> {
+            members.values().filter_map(|mailbox| mailbox.put(name, payload)).collect()
+        };
+        match address {
+            Address::Channel(name) => {
+                let shard = self.shard(name);
+                shard.get_key_value(name).map(|(known, members)| put(known, members))
+            }
+            Address::Pattern(pattern) => {
+                let patterns = self.patterns.read().unwrap_or_else(PoisonError::into_inner);
+                patterns.get(pattern).map(|members| put(&channel.into(), members))
+            }
+        }
+        .unwrap_or_default()
+    }
+
+    /// Tells everybody, or those who listen to one address, that something may be missing.
+    pub(crate) fn resync(&self, only: Option<&Address>) -> Vec<Waker> {
+        let mut wakers = Vec::new();
+        let mut tell =
+            |members: &Members| wakers.extend(members.values().filter_map(|mailbox| mailbox.resync()));
+        match only {
+            Some(Address::Channel(name)) => {
+                self.shard(name).get(name).map(&mut tell);
+            }
+            Some(Address::Pattern(name)) => {
+                self.patterns.read().unwrap_or_else(PoisonError::into_inner).get(name).map(&mut tell);
+            }
+            None => {
+                for shard in &self.channels {
+                    shard.lock().unwrap_or_else(PoisonError::into_inner).values().for_each(&mut tell);
+                }
+                self.patterns.read().unwrap_or_else(PoisonError::into_inner).values().for_each(&mut tell);
+            }
+        }
+        wakers
+    }
+
+    /// Says whether anybody listens to an address.
+    pub(crate) fn has(&self, address: &Address) -> bool {
+        match address {
+            Address::Channel(name) => self.shard(name).contains_key(name),
+            Address::Pattern(name) => {
+                self.patterns.read().unwrap_or_else(PoisonError::into_inner).contains_key(name)
+            }
+        }
+    }
+
+    /// Has those addresses sent on that lose their last listener; to be called once.
+    pub(crate) fn tell_of_deserted(&self, to: mpsc::UnboundedSender<Address>) {
+        self.deserted.set(to).expect("a switchboard belongs to one bus");
+    }
+
     fn join(self: &Arc<Self>, address: Address) -> Subscription {
         let id = self.last_id.fetch_add(1, Ordering::Relaxed);
         let mailbox = Arc::new(Mailbox::new(self.buffer));
@@ -128,18 +191,23 @@ impl Switchboard {
 
     pub(crate) fn leave(&self, address: &Address, id: u64) {
         let remove = |map: &mut HashMap<Arc<str>, Members>, name: &Arc<str>| {
-            if let Some(members) = map.get_mut(name) {
-                members.remove(&id);
-                if members.is_empty() {
-                    map.remove(name);
-                }
+            let Some(members) = map.get_mut(name) else { return false };
+            members.remove(&id);
+            let is_deserted = members.is_empty();
+            if is_deserted {
+                map.remove(name);
             }
+            is_deserted
         };
-        match address {
+        let is_deserted = match address {
             Address::Channel(name) => remove(&mut self.shard(name), name),
             Address::Pattern(name) => {
-                remove(&mut self.patterns.write().unwrap_or_else(PoisonError::into_inner), name);
+                remove(&mut self.patterns.write().unwrap_or_else(PoisonError::into_inner), name)
             }
+        };
+        if is_deserted && let Some(deserted) = self.deserted.get() {
+            // Nobody is there to be told when the program ends.
+            let _ = deserted.send(address.clone());
         }
     }
 }
@@ -177,7 +245,11 @@ mod tests {
     fn nothing_is_left_of_a_dropped_subscription() {
         let local = Local::new(Buffer::default());
         let listeners: Vec<_> = (0..100)
-            .flat_map(|n| [local.listen(&format!("resource:updates:{}", n % 10)), local.listen_pattern("*")])
+            .flat_map(|n| {
+                let channel = format!("resource:updates:{}", n % 10);
+                [Address::Channel(channel.into()), Address::Pattern("*".into())]
+            })
+            .map(|address| local.listen(address))
             .collect();
         assert!(!is_empty(&local));
         drop(listeners);

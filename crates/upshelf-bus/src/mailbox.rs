@@ -29,6 +29,14 @@ struct State {
     reader: Option<Waker>,
 }
 
+impl State {
+    fn empty(&mut self) {
+        self.letters.clear();
+        self.bytes = 0;
+        self.gap = true;
+    }
+}
+
 impl Mailbox {
     pub(crate) fn new(limit: Buffer) -> Self {
         Self { limit, state: Mutex::default() }
@@ -47,14 +55,19 @@ impl Mailbox {
         if state.letters.len() >= self.limit.messages.max(1)
             || state.bytes.saturating_add(payload.len()) > self.limit.bytes
         {
-            state.letters.clear();
-            state.bytes = 0;
-            state.gap = true;
+            state.empty();
         }
         if payload.len() <= self.limit.bytes {
             state.bytes += payload.len();
             state.letters.push_back((Arc::clone(channel), payload.clone()));
         }
+        state.reader.take()
+    }
+
+    /// Empties it and says that something may be missing.
+    pub(crate) fn resync(&self) -> Option<Waker> {
+        let mut state = self.state();
+        state.empty();
         state.reader.take()
     }
 

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::Inv;
+use crate::{Inv, glob};
 
 /// A graph of invalidations: a name such as `resource:7` matches the rules for `resource:{id}`, and their targets follow.
 ///
@@ -197,21 +197,10 @@ fn filled(target: &Inv, values: &HashMap<&str, &str>) -> Option<Inv> {
         Inv::Key(key) => Inv::key(plain(key)?),
         Inv::Tag(tag) => Inv::tag(plain(tag)?),
         // What stood for itself in a name must not cover more in a pattern.
-        Inv::Pattern(pattern) => Inv::pattern(fill(pattern, values, escaped)?),
+        Inv::Pattern(pattern) => Inv::pattern(fill(pattern, values, glob::escape)?),
         Inv::Cascade(name) => Inv::cascade(plain(name)?),
         Inv::All => Inv::All,
     })
-}
-
-fn escaped(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for character in text.chars() {
-        if matches!(character, '*' | '?' | '[' | ']' | '\\') {
-            escaped.push('\\');
-        }
-        escaped.push(character);
-    }
-    escaped
 }
 
 #[cfg(test)]

@@ -19,8 +19,7 @@ impl Context {
     /// A tag put on early is better: readers that come after its invalidation see at once that they must not wait
     /// for this load.
     pub fn tag(&self, name: impl AsRef<str>) {
-        let tag = self.local.tag(name.as_ref());
-        self.flight.notes().tags.push(tag);
+        self.local.put_tag(&self.flight, name.as_ref());
     }
 
     /// Puts several tags on the value.

@@ -23,6 +23,10 @@ pub(crate) struct Entry {
     /// The tag of everything, then the loader's own.
     pub(crate) tags: Box<[Arc<Tag>]>,
     pub(crate) loaded_at: Instant,
+    /// When this process had it.
+    pub(crate) kept_at: Instant,
+    /// When the other level is to be asked whether it is still there.
+    pub(crate) verify: Instant,
     pub(crate) deadlines: Deadlines,
     /// When a failed refresh may be repeated, in nanoseconds after `loaded_at`.
     pub(crate) retry_at: AtomicU64,
@@ -50,23 +54,28 @@ impl Entry {
     }
 }
 
-fn nanoseconds(duration: Duration) -> u64 {
+pub(crate) fn nanoseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
-/// Weighs a value by its length as JSON, without writing it anywhere.
-pub(crate) fn weigh<T: Serialize>(key: &str, value: &T) -> u64 {
-    struct Length(u64);
+/// What an entry weighs whose value has this length as JSON.
+pub(crate) fn weight<T>(key: &str, length: usize) -> u64 {
+    OVERHEAD + key.len() as u64 + size_of::<T>() as u64 + length as u64
+}
+
+/// Finds the length of a value as JSON, without writing it anywhere.
+pub(crate) fn length<T: Serialize>(value: &T) -> usize {
+    struct Length(usize);
     impl io::Write for Length {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            self.0 += bytes.len() as u64;
+            self.0 += bytes.len();
             Ok(bytes.len())
         }
         fn flush(&mut self) -> io::Result<()> {
             Ok(())
         }
     }
-    let mut length = Length(OVERHEAD + key.len() as u64 + size_of::<T>() as u64);
+    let mut length = Length(0);
     // What has no JSON form is weighed by the part that could be written.
     let _ = serde_json::to_writer(&mut length, value);
     length.0

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
+use crate::Source;
 use crate::entry::Entry;
 use crate::tags::Tag;
 
@@ -17,7 +18,7 @@ const STRIPES: usize = 64;
 /// How a load ended; a flight that ends without an outcome crashed.
 #[derive(Clone)]
 pub(crate) enum Outcome {
-    Loaded(Arc<Entry>),
+    Loaded(Arc<Entry>, Source),
     Failed(Arc<dyn Any + Send + Sync>),
     TimedOut,
 }
@@ -35,6 +36,8 @@ pub(crate) struct Flight {
 pub(crate) struct Notes {
     /// The tag of everything, then those that the loader registered.
     pub(crate) tags: Vec<Arc<Tag>>,
+    /// What the loader's own are called.
+    pub(crate) names: Vec<Box<str>>,
     pub(crate) ttl: Option<Duration>,
     pub(crate) store: bool,
 }
@@ -42,7 +45,7 @@ pub(crate) struct Notes {
 impl Flight {
     pub(crate) fn new(began: u64, everything: Arc<Tag>) -> (Arc<Self>, watch::Sender<Option<Outcome>>) {
         let (tower, landing) = watch::channel(None);
-        let notes = Mutex::new(Notes { tags: vec![everything], ttl: None, store: true });
+        let notes = Mutex::new(Notes { tags: vec![everything], names: Vec::new(), ttl: None, store: true });
         (Arc::new(Self { began, notes, landing }), tower)
     }
 
@@ -53,6 +56,13 @@ impl Flight {
     /// Tells whether none of the tags known so far was invalidated since it began.
     pub(crate) fn is_clean(&self) -> bool {
         !self.notes().tags.iter().any(|tag| tag.was_touched_after(self.began))
+    }
+
+    /// Puts a tag on the value.
+    pub(crate) fn tag(&self, name: &str, tag: Arc<Tag>) {
+        let mut notes = self.notes();
+        notes.names.push(name.into());
+        notes.tags.push(tag);
     }
 
     /// Waits for the end; `None` when there was no outcome.

@@ -30,6 +30,18 @@ pub(crate) fn covers(pattern: &str, text: &str) -> bool {
     }
 }
 
+/// Writes a text so that as a pattern it covers itself alone.
+pub(crate) fn escape(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for character in text.chars() {
+        if matches!(character, '*' | '?' | '[' | ']' | '\\') {
+            escaped.push('\\');
+        }
+        escaped.push(character);
+    }
+    escaped
+}
+
 /// Matches one byte against the pattern's first element; returns how long that element is.
 fn one(pattern: &[u8], byte: u8) -> Option<usize> {
     match *pattern {

@@ -11,9 +11,11 @@ use std::time::Duration;
 pub enum Source {
     /// The memory of this process.
     L1,
+    /// Redis, which all processes share.
+    L2,
     /// The loader, in this call or in one that was under way.
     Loaded,
-    /// The memory of this process, past its time: the loader failed, is slow, or is at work for somebody else.
+    /// The memory of this process or Redis, past its time: the loader failed, is slow, or is at work for somebody else.
     Stale,
 }
 

@@ -2,8 +2,14 @@
 
 use std::future::Future;
 
+use serde::{Deserialize, Serialize};
+
 /// One thing to invalidate.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+///
+/// As JSON it is `{"key":"cache:profile:7"}`, `{"tag":"resource:7"}` and so on, and `"all"`: what a job may hold that makes
+/// good for a program that ended between a change and its invalidation. Repeating one does no harm.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Inv {
     /// The entry of this key.
     Key(Box<str>),
@@ -56,6 +62,31 @@ pub struct Receipt {
     pub patterns: usize,
     /// Whether everything was dropped.
     pub all: bool,
+    /// Whether Redis was not told, and this process remembers to tell it.
+    pub(crate) is_remembered: bool,
+    /// Under which number which process told the others.
+    pub(crate) news: Option<(u64, u64)>,
+}
+
+impl Receipt {
+    pub(crate) fn of(what: &[Inv]) -> Self {
+        let count = |is: fn(&Inv) -> bool| what.iter().filter(|inv| is(inv)).count();
+        Self {
+            keys: count(|inv| matches!(inv, Inv::Key(_))),
+            tags: count(|inv| matches!(inv, Inv::Tag(_) | Inv::Cascade(_))),
+            patterns: count(|inv| matches!(inv, Inv::Pattern(_))),
+            all: what.contains(&Inv::All),
+            ..Self::default()
+        }
+    }
+
+    /// Says whether it holds for all processes: Redis has acknowledged it, or there is no Redis to be told.
+    ///
+    /// Otherwise it holds in this process, which remembers it and tells Redis as soon as that is back. What must
+    /// not depend on this process living until then is repeated later, by a job that was committed with the change.
+    pub fn is_everywhere(&self) -> bool {
+        !self.is_remembered
+    }
 }
 
 /// What every level of the cache promises; one suite of tests holds the cache to it, whatever its levels.

@@ -8,14 +8,15 @@ use std::time::Duration;
 
 use quick_cache::sync::Cache as Entries;
 use quick_cache::{OptionsBuilder, Weighter};
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
-use crate::entry::Entry;
+use crate::entry::{Entry, nanoseconds};
 use crate::flight::{Flight, Flights, Outcome};
 use crate::glob;
 use crate::inv::{Inv, Level, Receipt};
+use crate::stats::Counters;
 use crate::tags::{Tag, Tags};
 
 /// The weight that shares one lock: an entry must be lighter, so that more locks would mean smaller values.
@@ -32,8 +33,26 @@ pub struct Local {
     tags: Tags,
     entries: Entries<Arc<str>, Arc<Entry>, ByWeight>,
     flights: Flights,
+    /// Wakes those whose flight may have lost its purpose.
+    invalidated: Notify,
     tasks: TaskTracker,
+    pub(crate) stats: Counters,
+    origin: Instant,
+    /// Since when other processes' invalidations may be missing, in nanoseconds after `origin`; [`TRUSTED`] if they are not.
+    distrusted: AtomicU64,
+    pub(crate) trust: Trust,
 }
+
+/// How far entries are trusted where other processes may invalidate them.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Trust {
+    /// How long after it was kept an entry is good without asking the other level.
+    pub(crate) cap: Duration,
+    /// How long an entry is good while invalidations may be missing.
+    pub(crate) max_stale: Duration,
+}
+
+const TRUSTED: u64 = u64::MAX;
 
 #[derive(Clone)]
 struct ByWeight;
@@ -65,7 +84,7 @@ pub(crate) enum Cargo {
 }
 
 impl Local {
-    pub(crate) fn new(weight: u64) -> Self {
+    pub(crate) fn new(weight: u64, trust: Trust) -> Self {
         let options = OptionsBuilder::new()
             .shards(usize::try_from(weight / SHARD).unwrap_or(usize::MAX).clamp(1, 64))
             .estimated_items_capacity(
@@ -80,8 +99,40 @@ impl Local {
             tags: Tags::default(),
             entries: Entries::with_options(options, ByWeight, Default::default(), Default::default()),
             flights: Flights::default(),
+            invalidated: Notify::new(),
             tasks: TaskTracker::new(),
+            stats: Counters::default(),
+            origin: Instant::now(),
+            distrusted: AtomicU64::new(TRUSTED),
+            trust,
         }
+    }
+
+    /// Notes that invalidations of other processes may be missing from now on.
+    pub(crate) fn distrust(&self) {
+        let since = nanoseconds(self.origin.elapsed());
+        let _ = self.distrusted.compare_exchange(TRUSTED, since, Ordering::AcqRel, Ordering::Acquire);
+    }
+
+    /// Notes that none is missing any more.
+    pub(crate) fn trust(&self) {
+        self.distrusted.store(TRUSTED, Ordering::Release);
+    }
+
+    /// Says whether an entry may be served without asking the other level.
+    pub(crate) fn trusts(&self, entry: &Entry, now: Instant) -> bool {
+        let since = self.distrusted.load(Ordering::Acquire);
+        if since == TRUSTED {
+            return now < entry.verify;
+        }
+        let since = self.origin + Duration::from_nanos(since);
+        now < entry.verify && now < entry.kept_at.max(since) + self.trust.max_stale
+    }
+
+    /// Drops everything, of flights too: it may have been invalidated unheard.
+    pub(crate) fn flush(&self) {
+        self.stats.flushes.count();
+        self.invalidate_now(&[Inv::All]);
     }
 
     /// Returns the number of the last invalidation that has begun.
@@ -150,11 +201,21 @@ impl Local {
         }
     }
 
-    /// Writes an entry that no flight brought; an older load must not overwrite it.
-    pub(crate) fn put(&self, key: &str, entry: Arc<Entry>) {
+    /// Keeps an older value to serve while a flight is under way.
+    pub(crate) fn offer(&self, key: &Arc<str>, flight: &Arc<Flight>, entry: Arc<Entry>) {
+        let stripe = self.flights.of(key);
+        let stands = stripe.get(key).is_some_and(|standing| Arc::ptr_eq(standing, flight));
+        if stands && self.find(key).is_none() {
+            self.entries.insert(Arc::clone(key), entry);
+        }
+    }
+
+    /// Begins a flight that takes the place of any other.
+    pub(crate) fn seize(&self, key: &str) -> (Arc<Flight>, watch::Sender<Option<Outcome>>) {
         let mut stripe = self.flights.of(key);
-        stripe.remove(key);
-        self.entries.insert(key.into(), entry);
+        let (flight, tower) = Flight::new(self.sequence(), self.everything());
+        stripe.insert(key.into(), Arc::clone(&flight));
+        (flight, tower)
     }
 
     fn drop_key(&self, key: &str) {
@@ -178,35 +239,50 @@ impl Local {
         }
         self.entries.clear();
     }
+
+    /// Makes everything named unreadable; see [`Level::invalidate`].
+    pub(crate) fn invalidate_now(&self, what: &[Inv]) {
+        let sequence = self.sequence.fetch_add(1, Ordering::AcqRel) + 1;
+        for inv in what {
+            match inv {
+                Inv::Key(key) => self.drop_key(key),
+                Inv::Tag(tag) | Inv::Cascade(tag) => self.tags.named(tag).touch(sequence),
+                Inv::Pattern(pattern) => self.drop_pattern(pattern),
+                Inv::All => self.drop_everything(sequence),
+            }
+        }
+        self.invalidated.notify_waiters();
+    }
+
+    /// Puts a tag on the value of a flight.
+    pub(crate) fn put_tag(&self, flight: &Flight, name: &str) {
+        let tag = self.tag(name);
+        let was_touched = tag.was_touched_after(flight.began);
+        flight.tag(name, tag);
+        if was_touched {
+            self.invalidated.notify_waiters();
+        }
+    }
+
+    /// Waits until a flight's value cannot be kept any more, because of one of its tags or everything.
+    pub(crate) async fn is_in_vain(&self, flight: &Flight) {
+        loop {
+            let mut next = std::pin::pin!(self.invalidated.notified());
+            next.as_mut().enable();
+            if !flight.is_clean() {
+                return;
+            }
+            next.await;
+        }
+    }
 }
 
 impl Level for Local {
     type Error = Infallible;
 
     async fn invalidate(&self, what: &[Inv]) -> Result<Receipt, Infallible> {
-        let sequence = self.sequence.fetch_add(1, Ordering::AcqRel) + 1;
-        let mut receipt = Receipt::default();
-        for inv in what {
-            match inv {
-                Inv::Key(key) => {
-                    self.drop_key(key);
-                    receipt.keys += 1;
-                }
-                Inv::Tag(tag) | Inv::Cascade(tag) => {
-                    self.tags.named(tag).touch(sequence);
-                    receipt.tags += 1;
-                }
-                Inv::Pattern(pattern) => {
-                    self.drop_pattern(pattern);
-                    receipt.patterns += 1;
-                }
-                Inv::All => {
-                    self.drop_everything(sequence);
-                    receipt.all = true;
-                }
-            }
-        }
-        Ok(receipt)
+        self.invalidate_now(what);
+        Ok(Receipt::of(what))
     }
 }
 

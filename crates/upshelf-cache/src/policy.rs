@@ -89,4 +89,30 @@ impl Policy {
         let fresh = now + ttl;
         Deadlines { early: now + ttl.mul_f64(self.early), fresh, keep: fresh + self.grace }
     }
+
+    /// The share of its ttl that a value must have left where a refresh would otherwise be due.
+    pub(crate) fn spare(&self) -> f64 {
+        1.0 - self.early
+    }
+
+    /// Lays out what is left of the life of a value of this age, which was laid out elsewhere.
+    pub(crate) fn rest(
+        &self,
+        ttl: Duration,
+        age: Duration,
+        left: Duration,
+        grace: Duration,
+        now: Instant,
+    ) -> Deadlines {
+        let fresh = now + left.saturating_sub(grace);
+        Deadlines {
+            early: now + ttl.min(FOREVER).mul_f64(self.early).saturating_sub(age).min(FOREVER),
+            fresh,
+            keep: now + left.min(FOREVER * 2),
+        }
+    }
+
+    pub(crate) fn grace_of(&self) -> Duration {
+        self.grace
+    }
 }

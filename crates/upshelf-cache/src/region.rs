@@ -1,23 +1,21 @@
 //! Reading through the cache.
 
 use std::fmt;
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::marker::PhantomData;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
-use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
 
-use crate::entry::{Entry, weigh};
-use crate::flight::{Flight, Notes, Outcome};
-use crate::local::{Boarding, Cargo, Local};
-use crate::{Context, Hit, LoadError, Policy, Source, Value};
+use crate::entry::Entry;
+use crate::flight::{Flight, Outcome};
+use crate::local::Boarding;
+use crate::pilot::Pilot;
+use crate::{Context, Core, Hit, LoadError, Policy, Source, Value};
 
 /// A typed view of the cache with a policy; cheap to clone.
 pub struct Region<T> {
-    local: Arc<Local>,
+    core: Arc<Core>,
     name: Arc<str>,
     policy: Policy,
     value: PhantomData<fn() -> T>,
@@ -30,8 +28,8 @@ struct Found<T> {
 }
 
 impl<T: Value> Region<T> {
-    pub(crate) fn new(local: Arc<Local>, name: &str, policy: Policy) -> Self {
-        Self { local, name: name.into(), policy, value: PhantomData }
+    pub(crate) fn new(core: Arc<Core>, name: &str, policy: Policy) -> Self {
+        Self { core, name: name.into(), policy, value: PhantomData }
     }
 
     /// Returns the value of a key, loading it when it is not there.
@@ -48,30 +46,49 @@ impl<T: Value> Region<T> {
         E: Send + Sync + 'static,
     {
         let now = Instant::now();
+        let local = &self.core.local;
         let stale = match self.find(key) {
-            Some(found) if now < found.entry.deadlines.early => return Ok(found.hit(now, Source::L1)),
-            Some(found) if now < found.entry.deadlines.fresh => {
-                if found.entry.may_retry(now) {
-                    self.refresh(key, now, load);
+            Some(found) if now >= found.entry.deadlines.keep => None,
+            Some(found) => {
+                let is_trusted = local.trusts(&found.entry, now);
+                if is_trusted && now < found.entry.deadlines.early {
+                    local.stats.hits_l1.count();
+                    return Ok(found.hit(now, Source::L1));
                 }
-                return Ok(found.hit(now, Source::L1));
-            }
-            Some(found) if now < found.entry.deadlines.keep => {
-                if !found.entry.may_retry(now) {
+                let may_retry = found.entry.may_retry(now);
+                if is_trusted && now < found.entry.deadlines.fresh {
+                    if may_retry {
+                        self.refresh(key, now, load);
+                    }
+                    local.stats.hits_l1.count();
+                    return Ok(found.hit(now, Source::L1));
+                }
+                if !may_retry {
+                    local.stats.hits_stale.count();
                     return Ok(found.hit(now, Source::Stale));
                 }
                 Some(found)
             }
-            _ => None,
+            None => None,
         };
-        self.load(key, now, stale, load).await
+        local.stats.misses.count();
+        let outcome = self.load(key, now, stale, load).await;
+        if let Ok(hit) = &outcome {
+            match hit.source {
+                Source::L1 => local.stats.hits_l1.count(),
+                Source::L2 => local.stats.hits_l2.count(),
+                Source::Stale => local.stats.hits_stale.count(),
+                Source::Loaded => {}
+            }
+        }
+        outcome
     }
 
     /// Returns the value of a key if it is in this process's memory and fresh; never loads.
     pub fn peek(&self, key: &str) -> Option<Hit<T>> {
         let now = Instant::now();
         self.find(key)
-            .filter(|found| now < found.entry.deadlines.fresh)
+            .filter(|found| now < found.entry.deadlines.fresh && self.core.local.trusts(&found.entry, now))
             .map(|found| found.hit(now, Source::L1))
     }
 
@@ -84,15 +101,27 @@ impl<T: Value> Region<T> {
 
     /// Writes a value that the caller has just made, with tags.
     pub async fn set_with_tags<S: AsRef<str>>(&self, key: &str, value: T, tags: impl IntoIterator<Item = S>) {
-        let began = self.local.sequence();
-        let mut carried = vec![self.local.everything()];
-        carried.extend(tags.into_iter().map(|tag| self.local.tag(tag.as_ref())));
-        let notes = Notes { tags: carried, ttl: None, store: true };
-        self.local.put(key, Arc::new(entry(&self.policy, key, value, began, notes)));
+        let local = &self.core.local;
+        let (flight, tower) = local.seize(key);
+        for tag in tags {
+            local.put_tag(&flight, tag.as_ref());
+        }
+        let mut pilot = self.pilot(key, Arc::clone(&flight));
+        if self.core.shared.is_none() {
+            let entry = pilot.land_value(value);
+            tower.send_replace(Some(Outcome::Loaded(entry, Source::Loaded)));
+            return;
+        }
+        local.tasks().spawn(async move {
+            let entry = pilot.put(value).await;
+            drop(pilot);
+            tower.send_replace(Some(Outcome::Loaded(entry, Source::Loaded)));
+        });
+        flight.landed().await;
     }
 
     fn find(&self, key: &str) -> Option<Found<T>> {
-        let entry = self.local.find(key)?;
+        let entry = self.core.local.find(key)?;
         let value = entry.typed();
         if value.is_none() {
             tracing::error!(key, region = &*self.name, "another region holds a value of another type here");
@@ -107,8 +136,9 @@ impl<T: Value> Region<T> {
         Fut: Future<Output = Result<T, E>> + Send + 'static,
         E: Send + Sync + 'static,
     {
-        if let Boarding::Leading(flight, tower) = self.local.board(key, |entry| now < entry.deadlines.early) {
-            self.take_off(key, flight, tower, load);
+        let is_wanted = |entry: &Entry| now < entry.deadlines.early;
+        if let Boarding::Leading(flight, tower) = self.core.local.board(key, is_wanted) {
+            self.take_off(key, flight, tower, self.policy.spare(), load);
         }
     }
 
@@ -124,20 +154,23 @@ impl<T: Value> Region<T> {
         Fut: Future<Output = Result<T, E>> + Send + 'static,
         E: Send + Sync + 'static,
     {
-        let arrived = self.local.sequence();
-        let is_wanted = |entry: &Entry| now < entry.deadlines.fresh && entry.value.is::<T>();
+        let local = &self.core.local;
+        let arrived = local.sequence();
+        let is_wanted =
+            |entry: &Entry| now < entry.deadlines.fresh && entry.value.is::<T>() && local.trusts(entry, now);
         loop {
-            match self.local.board(key, is_wanted) {
+            match local.board(key, is_wanted) {
                 Boarding::Found(entry) => {
                     if let Some(value) = entry.typed() {
                         return Ok(Found { entry, value }.hit(now, Source::L1));
                     }
                 }
                 Boarding::Leading(flight, tower) => {
-                    self.take_off(key, Arc::clone(&flight), tower, load);
-                    if let (Some(limit), Some(old)) = (self.policy.soft_timeout, &stale)
+                    self.take_off(key, Arc::clone(&flight), tower, 0.0, load);
+                    if let Some(limit) = self.policy.soft_timeout
                         && timeout(limit, flight.landed()).await.is_err()
-                        && old.entry.is_clean()
+                        // Also what another process loaded, and this one has seen only now.
+                        && let Some(old) = self.find(key).filter(|old| now < old.entry.deadlines.keep)
                     {
                         return Ok(old.hit(now, Source::Stale));
                     }
@@ -148,7 +181,9 @@ impl<T: Value> Region<T> {
                     return answer.or_else(|error| self.save(key, stale, error));
                 }
                 Boarding::Joined(flight) => {
-                    if let Some(stale) = stale {
+                    if let Some(stale) = &stale
+                        && now >= stale.entry.deadlines.fresh
+                    {
                         return Ok(stale.hit(now, Source::Stale));
                     }
                     let Some(outcome) = flight.landed().await else { return Err(LoadError::Crashed) };
@@ -156,7 +191,7 @@ impl<T: Value> Region<T> {
                     // only now is it known which tags that load put on its value. Its own load, if it comes to that,
                     // or any other that begins from now on, is new enough.
                     let too_old = flight.began < arrived
-                        && matches!(&outcome, Outcome::Loaded(entry) if !entry.is_clean());
+                        && matches!(&outcome, Outcome::Loaded(entry, _) if !entry.is_clean());
                     if !too_old && let Some(answer) = answer(outcome) {
                         return answer;
                     }
@@ -171,32 +206,31 @@ impl<T: Value> Region<T> {
         key: &str,
         flight: Arc<Flight>,
         tower: watch::Sender<Option<Outcome>>,
+        spare: f64,
         load: F,
     ) where
         F: FnOnce(Context) -> Fut + Send + 'static,
         Fut: Future<Output = Result<T, E>> + Send + 'static,
         E: Send + Sync + 'static,
     {
-        let pilot = Pilot {
-            local: Arc::clone(&self.local),
-            key: key.into(),
-            flight,
-            backoff: self.policy.backoff,
-            landed: false,
-        };
-        let policy = self.policy;
-        self.local.tasks().spawn(async move {
-            let mut pilot = pilot;
-            let cx = Context { local: Arc::clone(&pilot.local), flight: Arc::clone(&pilot.flight) };
-            let outcome = match timeout(policy.hard_timeout, async { load(cx).await }).await {
-                Ok(Ok(value)) => Outcome::Loaded(pilot.land(&policy, value)),
-                Ok(Err(error)) => Outcome::Failed(Arc::new(error)),
-                Err(_) => Outcome::TimedOut,
-            };
+        let mut pilot = self.pilot(key, flight);
+        self.core.local.tasks().spawn(async move {
+            let outcome = pilot.fly(spare, load).await;
             // Those who wait look at the cache again at once: the flight must have ended before they hear of it.
             drop(pilot);
             tower.send_replace(Some(outcome));
         });
+    }
+
+    fn pilot(&self, key: &str, flight: Arc<Flight>) -> Pilot {
+        Pilot {
+            local: Arc::clone(&self.core.local),
+            shared: self.core.shared.clone(),
+            key: key.into(),
+            flight,
+            policy: self.policy,
+            has_landed: false,
+        }
     }
 
     /// Serves the grace value instead of an error.
@@ -216,35 +250,6 @@ impl<T: Value> Region<T> {
     }
 }
 
-/// Ends a flight however its task ends.
-struct Pilot {
-    local: Arc<Local>,
-    key: Arc<str>,
-    flight: Arc<Flight>,
-    backoff: Duration,
-    landed: bool,
-}
-
-impl Pilot {
-    fn land<T: Value>(&mut self, policy: &Policy, value: T) -> Arc<Entry> {
-        let notes = self.flight.notes().clone();
-        let store = notes.store;
-        let entry = Arc::new(entry(policy, &self.key, value, self.flight.began, notes));
-        let cargo = if store { Cargo::Entry(Arc::clone(&entry)) } else { Cargo::Nothing };
-        self.local.land(&self.key, &self.flight, cargo);
-        self.landed = true;
-        entry
-    }
-}
-
-impl Drop for Pilot {
-    fn drop(&mut self) {
-        if !self.landed {
-            self.local.land(&self.key, &self.flight, Cargo::Failure { backoff: self.backoff });
-        }
-    }
-}
-
 impl<T> Found<T> {
     fn hit(&self, now: Instant, source: Source) -> Hit<T> {
         Hit {
@@ -255,28 +260,12 @@ impl<T> Found<T> {
     }
 }
 
-fn entry<T: Value>(policy: &Policy, key: &str, value: T, began: u64, notes: Notes) -> Entry {
-    let loaded_at = Instant::now();
-    let mut hasher = DefaultHasher::new();
-    (key, began).hash(&mut hasher);
-    let chance = (hasher.finish() >> 11) as f64 / (1_u64 << 53) as f64;
-    Entry {
-        weight: weigh(key, &value),
-        value: Arc::new(value),
-        began,
-        tags: notes.tags.into(),
-        loaded_at,
-        deadlines: policy.deadlines(notes.ttl, loaded_at, chance),
-        retry_at: AtomicU64::new(0),
-    }
-}
-
 /// Reads an outcome in the reader's own types; `None` when the load was of other types.
 fn answer<T: Value, E: Send + Sync + 'static>(outcome: Outcome) -> Option<Result<Hit<T>, LoadError<E>>> {
     Some(match outcome {
-        Outcome::Loaded(entry) => {
+        Outcome::Loaded(entry, source) => {
             let value = entry.typed()?;
-            Ok(Found { entry, value }.hit(Instant::now(), Source::Loaded))
+            Ok(Found { entry, value }.hit(Instant::now(), source))
         }
         Outcome::Failed(error) => Err(LoadError::Failed(error.downcast().ok()?)),
         Outcome::TimedOut => Err(LoadError::TimedOut),
@@ -285,7 +274,7 @@ fn answer<T: Value, E: Send + Sync + 'static>(outcome: Outcome) -> Option<Result
 
 impl<T> Clone for Region<T> {
     fn clone(&self) -> Self {
-        Self { local: Arc::clone(&self.local), name: Arc::clone(&self.name), ..*self }
+        Self { core: Arc::clone(&self.core), name: Arc::clone(&self.name), ..*self }
     }
 }
 

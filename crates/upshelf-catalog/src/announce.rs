@@ -12,6 +12,9 @@ use crate::{AutoApproval, Catalog, Notify, Result};
 /// The setting that counts the changes of what is cached.
 const CHANGES: &str = "changes";
 
+/// The setting that says up to which of them the cache that processes share has been told.
+const CHANGES_SHARED: &str = "changes-shared";
+
 impl Catalog {
     /// Commits, and wakes the queues whose jobs may have been committed with it.
     pub(crate) async fn commit(&self, tx: Tx) -> Result<()> {
@@ -45,13 +48,31 @@ impl Catalog {
 
     /// Forgets what is cached when another process (a worker, or an import on the command line) marked a change since the
     /// last call. To be called every second or so.
+    ///
+    /// Processes that share the cache mark nothing; where one that does not has, one of them forgets it for all.
     pub async fn notice_others(&self) -> Result<()> {
-        let changes = self.store().read().await?.find_setting(CHANGES).await?;
-        let changes = changes.and_then(|changes| changes.parse().ok()).unwrap_or(0);
-        if changes > self.inner.noticed.load(Ordering::Acquire) {
-            self.inner.services.cache.invalidate([Inv::all()]).await;
-            self.inner.noticed.fetch_max(changes, Ordering::AcqRel);
+        let mut tx = self.store().read().await?;
+        let changes = tx.find_setting(CHANGES).await?.map_or(0, number);
+        if changes <= self.inner.noticed.load(Ordering::Acquire) {
+            return Ok(());
         }
+        let cache = &self.inner.services.cache;
+        if !cache.is_shared() {
+            cache.invalidate([Inv::all()]).await;
+        } else if tx.find_setting(CHANGES_SHARED).await?.map_or(0, number) < changes {
+            drop(tx);
+            if !cache.invalidate([Inv::all()]).await.is_everywhere() {
+                return Ok(());
+            }
+            let mut tx = self.store().write().await?;
+            tx.put_setting(CHANGES_SHARED, &changes.to_string()).await?;
+            tx.commit().await?;
+        }
+        self.inner.noticed.fetch_max(changes, Ordering::AcqRel);
         Ok(())
     }
+}
+
+fn number(setting: String) -> i64 {
+    setting.parse().unwrap_or(0)
 }

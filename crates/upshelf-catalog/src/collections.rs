@@ -78,7 +78,7 @@ impl Catalog {
 
     /// Gives a collection with its first 100 resources.
     pub async fn collection(&self, viewer: Option<&Member>, id: CollectionId) -> Result<CollectionPage> {
-        let page = match self.settings().alone {
+        let page = match self.is_coherent() {
             true => self.cached_page(id).await?,
             // Another process may have made it private a moment ago.
             false => self.page(id).await?,

@@ -11,10 +11,12 @@ use std::time::Duration;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use upshelf_cache::{Cascade, Inv, Policy, Receipt};
+use upshelf_queue::{Broker, JobId, Options};
 use upshelf_store::{CollectionId, MemberId, ResourceId, Tx};
 
+use crate::jobs::connection;
 use crate::regions::{CATEGORIES, POPULAR, TAGS, collection_key, popular_key, profile_key};
-use crate::{Catalog, Result};
+use crate::{Catalog, Invalidate, Result};
 
 /// What follows from what; the cache that the catalog is opened with must know it.
 pub fn cascade() -> Cascade {
@@ -29,30 +31,71 @@ pub fn cascade() -> Cascade {
     .expect("nothing above comes back to itself")
 }
 
+/// How long after a change it is forgotten once more, if the process that made it ended before it was.
+const AGAIN: Duration = Duration::from_secs(5);
+
 /// What a change made stale: to be forgotten after its commit, see [`Catalog::forget`].
 #[must_use = "it stays stale until it is forgotten"]
 pub(crate) struct Stale {
     what: Vec<Inv>,
-    /// The number under which it is marked.
-    change: i64,
+    noted: Noted,
+}
+
+/// How other processes come to know of a change although this one may end before it tells them.
+enum Noted {
+    /// By a number in the database, which they look at.
+    Marked(i64),
+    /// By a job that forgets it again in the cache that all share.
+    Job(Option<JobId>),
 }
 
 impl Catalog {
-    /// Notes what a change makes stale, and marks it in the change's own transaction: other processes find the mark even if
-    /// this one ends between its commit and [`forget`](Catalog::forget).
+    /// Notes what a change makes stale, in the change's own transaction: other processes come to know of it even if this
+    /// one ends between its commit and [`forget`](Catalog::forget).
     pub(crate) async fn stale(&self, tx: &mut Tx, what: Vec<Inv>) -> Result<Stale> {
-        Ok(Stale { what, change: self.mark_change(tx).await? })
+        let noted = if self.inner.services.cache.is_shared() {
+            let job = Invalidate { what: what.clone() };
+            let options = Options::default().at(self.clock().now().after(AGAIN).timestamp());
+            Noted::Job(self.queue().enqueue(connection(tx), &job, options).await?)
+        } else {
+            Noted::Marked(self.mark_change(tx).await?)
+        };
+        Ok(Stale { what, noted })
     }
 
     /// Forgets what a committed change made stale.
     pub(crate) async fn forget(&self, stale: Stale) {
-        self.inner.services.cache.invalidate(stale.what).await;
-        self.noticed_own(stale.change);
+        let receipt = self.inner.services.cache.invalidate(stale.what).await;
+        match stale.noted {
+            Noted::Marked(change) => self.noticed_own(change),
+            Noted::Job(Some(job)) if receipt.is_everywhere() => {
+                // It would do no harm, and cost everybody what it drops.
+                if let Err(error) = self.queue().remove(job).await {
+                    let error = &error as &dyn std::error::Error;
+                    tracing::debug!(error, "what is forgotten will be forgotten once more");
+                }
+            }
+            Noted::Job(_) => {}
+        }
+    }
+
+    /// Forgets what an earlier change made stale, in the cache that all processes share; says whether it is done.
+    pub async fn forget_again(&self, what: &[Inv]) -> bool {
+        self.inner.services.cache.invalidate(what.iter().cloned()).await.is_everywhere()
+    }
+
+    /// Says whether this process hears of every change of what is cached: it is alone, or shares the cache with the
+    /// others. Else what others may see is read from the database.
+    pub(crate) fn is_coherent(&self) -> bool {
+        let cache = &self.inner.services.cache;
+        self.settings().alone || (cache.is_shared() && !cache.is_degraded())
     }
 
     async fn invalidate(&self, what: impl IntoIterator<Item = Inv>) -> Receipt {
         let receipt = self.inner.services.cache.invalidate(what).await;
-        self.mark_apart().await;
+        if !self.inner.services.cache.is_shared() {
+            self.mark_apart().await;
+        }
         receipt
     }
 

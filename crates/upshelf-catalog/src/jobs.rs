@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use upshelf_cache::Inv;
 use upshelf_queue::{Connection, Job};
 use upshelf_store::{CommentId, LogId, MailId, SuggestionId, Tx};
 use uuid::Uuid;
@@ -120,6 +121,17 @@ impl Job for RecountPopularity {
     const TIMEOUT: Duration = Duration::from_secs(300);
 }
 
+/// Makes good for processes that ended between a commit of votes and telling Redis of it.
+///
+/// Idempotent: an older standing never overwrites a newer one.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct ReconcileStandings {}
+
+impl Job for ReconcileStandings {
+    const NAME: &'static str = "reconcile-standings";
+    const QUEUE: &'static str = "cleanup";
+}
+
 /// Puts away what nobody needs any more.
 ///
 /// Idempotent: what is gone is gone.
@@ -130,6 +142,20 @@ impl Job for CleanUp {
     const NAME: &'static str = "clean-up";
     const QUEUE: &'static str = "cleanup";
     const TIMEOUT: Duration = Duration::from_secs(300);
+}
+
+/// Makes good for a process that ended between a change and its invalidation in the cache that all processes share.
+///
+/// Idempotent: what is loaded anew is loaded anew.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Invalidate {
+    /// What the change made stale.
+    pub what: Vec<Inv>,
+}
+
+impl Job for Invalidate {
+    const NAME: &'static str = "invalidate";
+    const QUEUE: &'static str = "cleanup";
 }
 
 /// Hands a store's transaction to the queue, so that a job is committed with its cause.

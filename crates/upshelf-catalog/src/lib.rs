@@ -7,6 +7,7 @@
 //! A refusal by the rules is a [`Refusal`], which is an answer and no failure; everything else in [`Error`] is one.
 
 mod accounts;
+mod agreement;
 mod analytics;
 mod announce;
 mod api_keys;
@@ -69,8 +70,8 @@ pub use export::Export;
 pub use import::{ImportReport, ImportRequest, preview};
 pub use invalidation::cascade;
 pub use jobs::{
-    AutoApproval, CleanUp, CountUse, Notify, NotifyComment, RecountPopularity, SendMail, SweepApprovals,
-    WriteDigests,
+    AutoApproval, CleanUp, CountUse, Invalidate, Notify, NotifyComment, ReconcileStandings,
+    RecountPopularity, SendMail, SweepApprovals, WriteDigests,
 };
 pub use meter::Use;
 pub use names::{Email, Username, fold_name};
@@ -138,8 +139,8 @@ pub struct Settings {
     pub rules: Rules,
     /// The code that makes the first admin; without it, nobody can be made through the site.
     pub set_up_code: Option<String>,
-    /// Whether no other process serves or works this library. Then live counts are read from this process's tally,
-    /// else from the database.
+    /// Whether no other process serves or works this library. Then live counts and what is cached are believed; else
+    /// only where processes share them.
     pub alone: bool,
     /// The most votes that one commit may share.
     pub votes_per_commit: usize,

@@ -183,7 +183,7 @@ pub(crate) fn unpacked(error: LoadError<Error>) -> Error {
     }
 }
 
-async fn read_tree(tx: &mut Tx) -> Result<CategoryTree> {
+pub(crate) async fn read_tree(tx: &mut Tx) -> Result<CategoryTree> {
     let below: HashMap<CategoryId, i64> = tx.count_below().await?.into_iter().collect();
     let rows = tx.list_categories().await?;
     let mut children: HashMap<Option<CategoryId>, Vec<CategoryNode>> = HashMap::new();

@@ -33,7 +33,7 @@ impl Catalog {
     }
 
     async fn profile_of(&self, id: MemberId) -> Result<ProfileView> {
-        let found = match self.settings().alone {
+        let found = match self.is_coherent() {
             true => {
                 let store = self.store().clone();
                 let load = move |_| async move { read_profile(&store, id).await };

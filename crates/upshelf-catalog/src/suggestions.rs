@@ -184,13 +184,8 @@ impl Catalog {
 
     /// Lists the votable suggestions with the highest scores, from the tally.
     pub async fn top_suggestions(&self, limit: u32, viewer: Option<&Member>) -> Result<Vec<SuggestionView>> {
-        let load = async || {
-            let top = self.store().read().await?.list_top(u32::MAX).await?;
-            Ok::<_, upshelf_store::Error>(
-                top.into_iter().map(|(id, standing)| (id, counts(standing))).collect(),
-            )
-        };
-        let ids: Vec<SuggestionId> = if self.settings().alone {
+        let ids: Vec<SuggestionId> = if self.settings().alone || self.is_shared() {
+            let load = async || self.load_top().await;
             self.tally().top(limit as usize, load).await?.into_iter().map(|(id, _)| id).collect()
         } else {
             self.store().read().await?.list_top(limit).await?.into_iter().map(|(id, _)| id).collect()

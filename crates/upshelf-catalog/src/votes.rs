@@ -90,7 +90,7 @@ impl Catalog {
 
     /// Gives a suggestion's standing, from the tally.
     pub async fn standing(&self, suggestion: SuggestionId) -> Result<Standing> {
-        if !self.settings().alone {
+        if !self.settings().alone && !self.is_shared() {
             let found = self.store().read().await?.find_standing(suggestion).await?;
             return Ok(found.ok_or(Refusal::NotFound("suggestion"))?);
         }

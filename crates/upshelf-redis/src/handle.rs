@@ -76,6 +76,11 @@ impl Redis {
         self.inner.lives.current()
     }
 
+    /// The life that the server was last seen in, with a name that all processes give it: letters, digits and commas.
+    pub fn named_life(&self) -> Option<(Life, Arc<str>)> {
+        self.inner.lives.named()
+    }
+
     /// Watches for new lives. A command may reach a new life before its watcher has run: what must not is sent on
     /// [`Line::in_life`].
     pub fn watch_life(&self) -> watch::Receiver<Option<Life>> {

@@ -32,6 +32,19 @@ impl Keys {
         format!("{}{name}", self.prefix)
     }
 
+    /// Completes a Redis pattern that covers names.
+    pub fn pattern(&self, pattern: impl Display) -> String {
+        let mut complete = String::with_capacity(self.prefix.len());
+        for character in self.prefix.chars() {
+            // What stands for itself in the prefix must not cover more.
+            if matches!(character, '*' | '?' | '[' | ']' | '\\' | '^' | '-') {
+                complete.push('\\');
+            }
+            complete.push(character);
+        }
+        format!("{complete}{pattern}")
+    }
+
     /// Writes the part of a name that decides its slot: `42`, and `{42}` in a cluster.
     pub fn tag<'a>(&self, part: &'a str) -> Cow<'a, str> {
         if self.is_tagged { Cow::Owned(format!("{{{part}}}")) } else { Cow::Borrowed(part) }

@@ -44,6 +44,12 @@ impl Lives {
         *self.current.borrow()
     }
 
+    /// The current life, and the servers' own ids in it.
+    pub(crate) fn named(&self) -> Option<(Life, Arc<str>)> {
+        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.ids.as_ref().map(|ids| (Life(seen.number), Arc::clone(ids)))
+    }
+
     pub(crate) fn watch(&self) -> watch::Receiver<Option<Life>> {
         self.current.subscribe()
     }

@@ -1,17 +1,23 @@
 #![doc = include_str!("../README.md")]
 
+mod check;
 mod local;
 mod ranking;
+mod shared;
+mod tally;
+mod untold;
 
 use std::fmt::Display;
 use std::future::Future;
 use std::hash::Hash;
 use std::str::FromStr;
-use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+pub use check::{CheckError, Checked};
 pub use local::Local;
+pub use shared::Shared;
+pub use tally::Tally;
 
 /// What something with votes is known by: small, ordered, and with one form as text.
 ///
@@ -101,134 +107,4 @@ pub trait Board<K: Id>: Send + Sync {
 
     /// Forgets everything, and begins a new epoch.
     fn clear(&self) -> impl Future<Output = Result<(), Self::Error>> + Send;
-}
-
-/// The tally: cheap to clone, all clones are one tally.
-#[derive(Clone, Debug)]
-pub struct Tally<K: Id> {
-    local: Local<K>,
-    /// One load of the top list at a time; whoever waits for it finds it loaded.
-    loading_top: Arc<tokio::sync::Mutex<()>>,
-}
-
-impl<K: Id> Tally<K> {
-    /// Makes a tally within this process, with the default [`Limits`].
-    pub fn local() -> Self {
-        Self::local_with(Limits::default())
-    }
-
-    /// Makes a tally within this process.
-    pub fn local_with(limits: Limits) -> Self {
-        Self { local: Local::new(limits), loading_top: Arc::default() }
-    }
-
-    /// Writes counts after their commit; see [`Board::record`]. Order and repetition do not matter.
-    pub async fn record(&self, id: K, counts: Counts) {
-        let Ok(()) = Board::record(&self.local, id, counts).await;
-    }
-
-    /// Reads counts, one answer per id in their order; `None` is not known to the loader either.
-    ///
-    /// `load` is called at most once, with the ids that are not known here, each once.
-    ///
-    /// # Errors
-    /// The loader's own.
-    pub async fn counts<E>(
-        &self,
-        ids: &[K],
-        load: impl AsyncFnOnce(Vec<K>) -> Result<Vec<(K, Counts)>, E>,
-    ) -> Result<Vec<Option<Counts>>, E> {
-        let Ok(since) = self.local.epoch().await;
-        let Ok(mut found) = self.local.find(ids).await;
-        let mut missing: Vec<K> =
-            ids.iter().zip(&found).filter(|(_, counts)| counts.is_none()).map(|(id, _)| *id).collect();
-        if missing.is_empty() {
-            return Ok(found);
-        }
-        missing.sort_unstable();
-        missing.dedup();
-        let mut loaded = load(missing).await?;
-        loaded.sort_unstable_by_key(|(id, _)| *id);
-        let Ok(()) = self.local.fill(&loaded, since).await;
-        for (id, counts) in ids.iter().zip(&mut found).filter(|(_, counts)| counts.is_none()) {
-            *counts = loaded.binary_search_by_key(id, |(id, _)| *id).ok().map(|at| loaded[at].1);
-        }
-        Ok(found)
-    }
-
-    /// Reads the best `limit`, best first.
-    ///
-    /// `load` brings everything that competes, and is called only while the top list is not complete.
-    ///
-    /// # Errors
-    /// The loader's own; the next call tries again.
-    pub async fn top<E>(
-        &self,
-        limit: usize,
-        load: impl AsyncFnOnce() -> Result<Vec<(K, Counts)>, E>,
-    ) -> Result<Vec<(K, Counts)>, E> {
-        let Ok(known) = self.local.top(limit).await;
-        if let Some(top) = known {
-            return Ok(top);
-        }
-        let _alone = self.loading_top.lock().await;
-        let Ok(known) = self.local.top(limit).await;
-        if let Some(top) = known {
-            return Ok(top);
-        }
-        let loaded = self.load_top(load).await?;
-        let Ok(known) = self.local.top(limit).await;
-        // Emptied while it was loaded: this answer is still what the caller asked for, it only is not kept.
-        Ok(known.unwrap_or_else(|| ranking::sorted(loaded, limit)))
-    }
-
-    /// Returns how many stand before `id` on the top list, or `None` when it is not listed.
-    ///
-    /// # Errors
-    /// The loader's own, see [`top`](Tally::top).
-    pub async fn rank<E>(
-        &self,
-        id: K,
-        load: impl AsyncFnOnce() -> Result<Vec<(K, Counts)>, E>,
-    ) -> Result<Option<usize>, E> {
-        let Ok(known) = self.local.rank(id).await;
-        if let Some(rank) = known {
-            return Ok(rank);
-        }
-        let _alone = self.loading_top.lock().await;
-        let Ok(known) = self.local.rank(id).await;
-        if let Some(rank) = known {
-            return Ok(rank);
-        }
-        let loaded = self.load_top(load).await?;
-        let Ok(known) = self.local.rank(id).await;
-        Ok(known.unwrap_or_else(|| {
-            ranking::sorted(loaded, usize::MAX).iter().position(|(listed, _)| *listed == id)
-        }))
-    }
-
-    async fn load_top<E>(
-        &self,
-        load: impl AsyncFnOnce() -> Result<Vec<(K, Counts)>, E>,
-    ) -> Result<Vec<(K, Counts)>, E> {
-        let Ok(since) = self.local.epoch().await;
-        let loaded = load().await?;
-        let Ok(()) = self.local.fill_top(&loaded, since).await;
-        Ok(loaded)
-    }
-
-    /// Takes `id` off the top list; see [`Board::remove`].
-    pub async fn remove(&self, id: K) {
-        let Ok(()) = Board::remove(&self.local, id).await;
-    }
-
-    /// Puts what was removed back on the top list; see [`Board::restore`].
-    pub async fn restore(&self, id: K, counts: Counts) {
-        let Ok(()) = Board::restore(&self.local, id, counts).await;
-    }
-
-    /// Forgets everything: what is read next is loaded again.
-    pub async fn clear(&self) {
-        let Ok(()) = Board::clear(&self.local).await;
-    }
 }

@@ -43,6 +43,12 @@ pub enum Health {
 pub struct SharedParts {
     /// Redis itself.
     pub redis: Health,
+    /// The cache; while degraded, each process has its own.
+    pub cache: Health,
+    /// Publications; while degraded, each process hears itself.
+    pub bus: Health,
+    /// Live counts; while degraded, they are read from the database.
+    pub tally: Health,
     /// Rate limits; while degraded, each process allows its share.
     pub limits: Health,
 }
@@ -80,6 +86,18 @@ struct ReadyParts {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     redis: Option<Health>,
+    /// The cache, where Redis is used; while degraded, each process has its own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    cache: Option<Health>,
+    /// Publications, where Redis is used; while degraded, each process hears itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    bus: Option<Health>,
+    /// Live counts, where Redis is used; while degraded, they are read from the database.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    tally: Option<Health>,
     /// Rate limits, where Redis is used; while degraded, each process allows its share.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
@@ -104,14 +122,25 @@ async fn readyz(State(web): State<Web>) -> impl IntoResponse {
         Err(_) => Health::Degraded,
     };
     let shared = web.shared();
-    let mut others = shared.iter().flat_map(|shared| [shared.redis, shared.limits]).chain([queue]);
+    let mut others = shared
+        .iter()
+        .flat_map(|shared| [shared.redis, shared.cache, shared.bus, shared.tally, shared.limits])
+        .chain([queue]);
     let (code, status) = match (database, others.all(|part| part == Health::Up)) {
         (Health::Up, true) => (StatusCode::OK, Health::Up),
         (Health::Up, false) => (StatusCode::OK, Health::Degraded),
         (_, _) => (StatusCode::SERVICE_UNAVAILABLE, Health::Down),
     };
-    let (redis, limits) = (shared.map(|shared| shared.redis), shared.map(|shared| shared.limits));
-    (code, Json(Ready { status, parts: ReadyParts { database, queue, redis, limits } }))
+    let parts = ReadyParts {
+        database,
+        queue,
+        redis: shared.map(|shared| shared.redis),
+        cache: shared.map(|shared| shared.cache),
+        bus: shared.map(|shared| shared.bus),
+        tally: shared.map(|shared| shared.tally),
+        limits: shared.map(|shared| shared.limits),
+    };
+    (code, Json(Ready { status, parts }))
 }
 
 async fn ask_database(catalog: &Catalog) -> Result<(), upshelf_store::Error> {

@@ -1,13 +1,30 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use upshelf_catalog::Catalog;
+use upshelf_catalog::{Catalog, Invalidate};
 use upshelf_queue::{BoxError, Context, Outcome};
 use upshelf_session::Sessions;
 use upshelf_store::Store;
 
 /// How long an ended session is kept, so that its member can still see it.
 const ENDED_SESSIONS: Duration = Duration::from_secs(30 * 86_400);
+
+/// How long to wait for Redis before the next attempt.
+const AWAY: Duration = Duration::from_secs(5);
+
+/// Forgets what a change made stale and its own process has not. Idempotent: what is loaded anew is loaded anew.
+pub(crate) async fn invalidate(catalog: Catalog, job: Invalidate) -> Result<Outcome, BoxError> {
+    Ok(if catalog.forget_again(&job.what).await { Outcome::Done } else { Outcome::Snooze(AWAY) })
+}
+
+/// Mends standings in Redis. Idempotent: an older one never overwrites a newer one.
+pub(crate) async fn reconcile(catalog: Catalog, context: Context) -> Result<Outcome, BoxError> {
+    let wrong = catalog.reconcile_standings().await?;
+    if wrong > 0 {
+        context.log(format!("{wrong} standings were mended"));
+    }
+    Ok(Outcome::Done)
+}
 
 /// Puts away what is too old, and turns the ring of signing keys when it is time. Idempotent: what is gone is gone.
 pub(crate) async fn run(

@@ -6,7 +6,7 @@
 //! | `notifications` | notices of the log's entries and of comments | decisions and comments, in their commit |
 //! | `analytics` | adding up counts; popularity | every few seconds; every 15 minutes |
 //! | `email` | handing a mail over; daily mails | notices, in their commit; once a day |
-//! | `cleanup` | putting away what is too old | once an hour |
+//! | `cleanup` | putting away what is too old; forgetting what a process left stale in Redis; mending standings there | once an hour; changes, in their commit; every minute |
 //!
 //! Every handler is idempotent, and says how: a job may run again when a process dies between its work and the note of
 //! it. All work is the catalog's; here it only meets the queue. Every process that works the queues registers all
@@ -25,8 +25,8 @@ use anyhow::{Context as _, Result};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use upshelf_catalog::{
-    AutoApproval, Catalog, CleanUp, CountUse, Notify, NotifyComment, RecountPopularity, SendMail,
-    SweepApprovals, WriteDigests,
+    AutoApproval, Catalog, CleanUp, CountUse, Invalidate, Notify, NotifyComment, ReconcileStandings,
+    RecountPopularity, SendMail, SweepApprovals, WriteDigests,
 };
 use upshelf_queue::{Handlers, Running};
 use upshelf_session::Sessions;
@@ -125,7 +125,7 @@ fn handlers(catalog: &Catalog, sessions: &Arc<Sessions<Store>>, postman: &Arc<em
         }};
     }
     let (sessions, postman) = (sessions.clone(), postman.clone());
-    Handlers::default()
+    let handlers = Handlers::default()
         .on(with!(catalog, |job: AutoApproval, context| auto_approval::run(catalog, job)))
         .on(with!(catalog, |_job: SweepApprovals, context| auto_approval::sweep(catalog, context)))
         .on(with!(catalog, |job: Notify, context| notifications::entry(catalog, job)))
@@ -135,8 +135,16 @@ fn handlers(catalog: &Catalog, sessions: &Arc<Sessions<Store>>, postman: &Arc<em
         .on(with!(catalog, |job: SendMail, context| email::send(catalog, postman.clone(), job)))
         .on(with!(catalog, |_job: WriteDigests, context| email::digests(catalog, context)))
         .on(with!(catalog, |_job: CleanUp, context| cleanup::run(catalog, sessions.clone(), context)))
+        .on(with!(catalog, |job: Invalidate, context| cleanup::invalidate(catalog, job)))
         .periodic(&SweepApprovals::default(), 5 * MINUTE, true)
         .periodic(&RecountPopularity::default(), 15 * MINUTE, true)
         .periodic(&CleanUp::default(), 60 * MINUTE, true)
         .periodic(&WriteDigests::default(), 24 * 60 * MINUTE, true)
+        .on(with!(catalog, |_job: ReconcileStandings, context| cleanup::reconcile(catalog, context)));
+    // Alone there is nothing to agree with.
+    if catalog.is_shared() {
+        handlers.periodic(&ReconcileStandings::default(), MINUTE, true)
+    } else {
+        handlers
+    }
 }

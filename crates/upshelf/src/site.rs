@@ -10,6 +10,7 @@ use upshelf_bus::Bus;
 use upshelf_cache::Cache;
 use upshelf_catalog::{Catalog, Services};
 use upshelf_queue::Queue;
+use upshelf_redis::Redis;
 use upshelf_session::Sessions;
 use upshelf_store::{Clock, Pools, Role as MemberRole, Store};
 use upshelf_tally::Tally;
@@ -26,6 +27,9 @@ pub(crate) struct Site {
     pub(crate) sessions: Arc<Sessions<Store>>,
     pub(crate) tracker: TaskTracker,
     pub(crate) closing: CancellationToken,
+    /// Through which all processes share, where there is one.
+    pub(crate) redis: Option<Redis>,
+    pub(crate) services: Services,
     /// The code that makes the first admin, while there is none.
     pub(crate) set_up_code: Option<String>,
 }
@@ -39,7 +43,8 @@ impl Site {
         }
         let store = Store::open(&config.database()).await.context("could not open the database")?;
         let clock = Clock::system();
-        let tracker = TaskTracker::new();
+        let (tracker, closing) = (TaskTracker::new(), CancellationToken::new());
+        let redis = config.redis.settings().map(|redis| Redis::open(redis, &tracker, closing.clone()));
         let (pools, alone) = match store.pools() {
             Pools::Sqlite { write, read } => {
                 (upshelf_queue::Pools::Sqlite { write: write.clone(), read: read.clone() }, true)
@@ -49,12 +54,19 @@ impl Site {
         let queue = Queue::local(pools, config.queues(alone)).context("could not open the queue")?;
         queue.migrate().await.context("could not make the queue's tables")?;
         let set_up_code = set_up_code(config, &store).await?;
+        let cache = Cache::builder().cascade(upshelf_catalog::cascade());
+        let cache = match &redis {
+            Some(redis) => cache.shared(redis),
+            None => cache,
+        }
+        .build();
+        let bus = redis.as_ref().map_or_else(Bus::local, Bus::shared);
         let services = Services {
             store: store.clone(),
             clock: clock.clone(),
-            tally: Tally::local(),
-            bus: Bus::local(),
-            cache: Cache::builder().cascade(upshelf_catalog::cascade()).build(),
+            tally: redis.as_ref().map_or_else(Tally::local, Tally::shared),
+            bus,
+            cache,
             queue,
             tracker: tracker.clone(),
         };
@@ -66,7 +78,7 @@ impl Site {
             public_url: config.public_url.as_ref().map(|url| url.as_str().trim_end_matches('/').to_owned()),
             ..upshelf_catalog::Settings::default()
         };
-        let catalog = Catalog::open(services, settings);
+        let catalog = Catalog::open(services.clone(), settings);
         let sessions = Sessions::open(store.clone(), config.sessions(), clock.now().timestamp())
             .await
             .context("could not open the sessions")?;
@@ -75,17 +87,20 @@ impl Site {
             catalog,
             sessions: Arc::new(sessions),
             tracker,
-            closing: CancellationToken::new(),
+            closing,
+            redis,
+            services,
             set_up_code,
         })
     }
 
     /// Lets go of everything, in order: what runs in the background ends before the database is closed.
     pub(crate) async fn close(self) {
-        let Site { store, catalog, sessions, tracker, closing, .. } = self;
+        let Site { store, catalog, sessions, tracker, closing, redis, services, .. } = self;
+        services.cache.close().await;
         closing.cancel();
         // The task behind the shared commits of votes ends with the last catalog.
-        drop((catalog, sessions));
+        drop((catalog, sessions, services, redis));
         tracker.close();
         if tokio::time::timeout(CLOSING, tracker.wait()).await.is_err() {
             tracing::warn!("background tasks did not end in time");
@@ -107,13 +122,17 @@ async fn set_up_code(config: &Config, store: &Store) -> Result<Option<String>> {
     }))
 }
 
-/// Notices when another process (an import on the command line, say) changed the library, and forgets what is cached.
-pub(crate) async fn watch_for_others(catalog: Catalog, closing: CancellationToken) {
+/// Notices when another process (an import on the command line, say) changed the library, and forgets what is cached; loads
+/// what Redis should hold and does not.
+pub(crate) async fn keep_up_with_others(catalog: Catalog, closing: CancellationToken) {
     let mut every = tokio::time::interval(Duration::from_secs(1));
     every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     while closing.run_until_cancelled(every.tick()).await.is_some() {
         if let Err(error) = catalog.notice_others().await {
             tracing::debug!(error = &error as &dyn std::error::Error, "could not look for changes of others");
+        }
+        if let Err(error) = catalog.keep_top().await {
+            tracing::debug!(error = &error as &dyn std::error::Error, "could not load the top list");
         }
     }
 }

@@ -6,13 +6,13 @@ use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};
 /// the test: a new one needs a place in the picture first.
 const MAY_USE: &[(&str, &[&str])] = &[
     // The six services and the lists know nothing of Upshelf; what all processes share, they share through Redis.
-    ("upshelf-bus", &[]),
-    ("upshelf-cache", &[]),
+    ("upshelf-bus", &["upshelf-redis"]),
+    ("upshelf-cache", &["upshelf-redis"]),
     ("upshelf-lists", &[]),
     ("upshelf-queue", &[]),
     ("upshelf-redis", &[]),
-    ("upshelf-session", &[]),
-    ("upshelf-tally", &[]),
+    ("upshelf-session", &["upshelf-redis"]),
+    ("upshelf-tally", &["upshelf-redis"]),
     ("upshelf-throttle", &["upshelf-redis"]),
     // Tests need it; it needs nobody.
     ("upshelf-testkit", &[]),
@@ -161,7 +161,7 @@ fn a_dependency_against_an_arrow_is_named() {
     assert_eq!(
         broken_arrows("upshelf-bus", &["serde", "upshelf-cache", "axum"]),
         [
-            "upshelf-bus depends on upshelf-cache, but may only use []",
+            "upshelf-bus depends on upshelf-cache, but may only use [upshelf-redis]",
             "upshelf-bus depends on axum, which is for [upshelf-web] only",
         ]
     );

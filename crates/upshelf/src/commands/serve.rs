@@ -5,7 +5,6 @@ use anyhow::{Context as _, Result};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
-use upshelf_redis::Redis;
 use upshelf_throttle::Throttle;
 use upshelf_web::{Health, Metrics, Parts, Pulse, SharedParts, Web, metrics_router, router};
 use upshelf_worker::{Flusher, Workers};
@@ -49,7 +48,7 @@ pub(super) async fn run(config: &Config) -> Result<()> {
     };
     let jobs = Jobs::start(config, &site).await?;
     let web = open_web(config, &site);
-    site.tracker.spawn(crate::site::watch_for_others(site.catalog.clone(), site.closing.clone()));
+    site.tracker.spawn(crate::site::keep_up_with_others(site.catalog.clone(), site.closing.clone()));
     if let Some((listener, metrics)) = metrics {
         eprintln!("metrics on http://{}/metrics", listener.local_addr()?);
         let (router, settings) = (metrics_router(metrics, site.catalog.clone()), web.settings().clone());
@@ -94,17 +93,19 @@ pub(super) async fn run(config: &Config) -> Result<()> {
 /// Opens the door for requests; what all processes share goes through Redis, where there is one.
 fn open_web(config: &Config, site: &Site) -> Web {
     let settings = config.web();
-    let redis = config.redis.settings().map(|redis| Redis::open(redis, &site.tracker, site.closing.clone()));
-    let throttle = Arc::new(match &redis {
+    let throttle = Arc::new(match &site.redis {
         Some(redis) => Throttle::shared(config.throttle(), redis, settings.limits.policies()),
         None => Throttle::local(config.throttle()),
     });
     throttle.set_processes(config.processes);
-    let shared = redis.map(|redis| {
-        let throttle = Arc::clone(&throttle);
+    let shared = site.redis.clone().map(|redis| {
+        let (throttle, services) = (Arc::clone(&throttle), site.services.clone());
         let health = |is_well: bool| if is_well { Health::Up } else { Health::Degraded };
         let pulse: Pulse = Arc::new(move || SharedParts {
             redis: health(redis.health().is_up()),
+            cache: health(!services.cache.is_degraded()),
+            bus: health(!services.bus.is_degraded()),
+            tally: health(!services.tally.is_degraded()),
             limits: health(redis.health().is_up() && !throttle.is_alone()),
         });
         pulse

@@ -6,6 +6,7 @@ mod command_line;
 mod difference;
 mod killed;
 mod lists;
+mod outages;
 mod run;
 mod shared;
 mod site;

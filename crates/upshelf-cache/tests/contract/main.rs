@@ -1,9 +1,17 @@
 //! What the cache promises, whatever its levels: single flight, and no stale read.
 
+mod dice;
+mod fleet;
+mod interleavings;
+mod outages;
+mod parts;
+mod shared;
 mod support;
+mod time;
 
 use std::time::Duration;
 
+use parts::Part;
 use support::{Away, Database, Hold, KEY, every_way, of_one_process};
 use tokio::task::JoinSet;
 use upshelf_cache::{Cache, Inv, LoadError, Policy, Region, Source};
@@ -18,9 +26,15 @@ async fn read(region: &Region<u64>, database: &Database) -> u64 {
 }
 
 contract! {
-    parts { local => of_one_process() }
+    parts {
+        local => parts::local(),
+        shared => parts::shared().await,
+        cluster => parts::cluster().await,
+        degraded => parts::degraded().await,
+        restored => parts::restored().await,
+    }
 
-    async fn a_miss_loads_and_a_hit_does_not(cache: &Cache) {
+    async fn a_miss_loads_and_a_hit_does_not(cache: &Part) {
         let (region, database) = (numbers(cache), Database::default());
         database.write(1);
         let first = region.get_or_load(KEY, database.load()).await.expect("the database is there");
@@ -30,7 +44,7 @@ contract! {
         assert_eq!(database.asked(), 1);
     }
 
-    async fn that_something_does_not_exist_is_cached_too(cache: &Cache) {
+    async fn that_something_does_not_exist_is_cached_too(cache: &Part) {
         let region = cache.region::<Option<u64>>("maybe", Policy::ttl(Duration::from_secs(60)));
         for source in [Source::Loaded, Source::L1] {
             let hit = region.get_or_load(KEY, |_| async { Ok::<_, Away>(None) }).await;
@@ -38,7 +52,7 @@ contract! {
         }
     }
 
-    async fn many_readers_of_a_missing_key_share_one_load(cache: &Cache) {
+    async fn many_readers_of_a_missing_key_share_one_load(cache: &Part) {
         let (region, database, hold) = (numbers(cache), Database::default(), Hold::new());
         let mut readers = JoinSet::new();
         for _ in 0..200 {
@@ -59,7 +73,7 @@ contract! {
         assert_eq!(database.asked(), 1);
     }
 
-    async fn a_failure_goes_to_all_who_wait_and_is_not_kept(cache: &Cache) {
+    async fn a_failure_goes_to_all_who_wait_and_is_not_kept(cache: &Part) {
         let (region, database, hold) = (numbers(cache), Database::default(), Hold::new());
         let failing = {
             let (hold, database) = (hold.clone(), database.clone());
@@ -81,7 +95,7 @@ contract! {
         assert_eq!(read(&region, &database).await, 0);
     }
 
-    async fn a_loader_that_panics_releases_all_who_wait(cache: &Cache) {
+    async fn a_loader_that_panics_releases_all_who_wait(cache: &Part) {
         let (region, database, hold) = (numbers(cache), Database::default(), Hold::new());
         let panicking = {
             let hold = hold.clone();
@@ -100,7 +114,7 @@ contract! {
         assert_eq!(read(&region, &database).await, 0, "the key is free again");
     }
 
-    async fn a_reader_that_goes_away_strands_nobody(cache: &Cache) {
+    async fn a_reader_that_goes_away_strands_nobody(cache: &Part) {
         let (region, database, hold) = (numbers(cache), Database::default(), Hold::new());
         database.write(1);
         let held = {
@@ -122,7 +136,7 @@ contract! {
         assert_eq!(database.asked(), 1);
     }
 
-    async fn what_is_invalidated_is_loaded_again(cache: &Cache) {
+    async fn what_is_invalidated_is_loaded_again(cache: &Part) {
         let (region, database) = (numbers(cache), Database::default());
         for (value, way) in (1..).zip(every_way()) {
             read(&region, &database).await;
@@ -133,7 +147,7 @@ contract! {
         }
     }
 
-    async fn what_is_not_named_stays(cache: &Cache) {
+    async fn what_is_not_named_stays(cache: &Part) {
         let (region, database) = (numbers(cache), Database::default());
         read(&region, &database).await;
         cache.invalidate([
@@ -145,7 +159,7 @@ contract! {
         assert!(region.peek(KEY).is_some());
     }
 
-    async fn a_load_from_before_an_invalidation_is_answered_but_neither_kept_nor_joined(cache: &Cache) {
+    async fn a_load_from_before_an_invalidation_is_answered_but_neither_kept_nor_joined(cache: &Part) {
         for (value, way) in (1..).zip(every_way()) {
             // A tag may be put on the value before the invalidation, or only after it.
             for is_tagged_early in [true, false] {
@@ -187,7 +201,7 @@ contract! {
         }
     }
 
-    async fn an_older_load_does_not_overwrite_what_was_set(cache: &Cache) {
+    async fn an_older_load_does_not_overwrite_what_was_set(cache: &Part) {
         let (region, database, hold) = (numbers(cache), Database::default(), Hold::new());
         let old = {
             let hold = hold.clone();
@@ -207,7 +221,7 @@ contract! {
         assert_eq!(read(&region, &database).await, 0);
     }
 
-    async fn a_loader_may_say_not_to_keep_its_value(cache: &Cache) {
+    async fn a_loader_may_say_not_to_keep_its_value(cache: &Part) {
         let region = numbers(cache);
         let load = |cx: upshelf_cache::Context| async move {
             cx.no_store();
@@ -217,7 +231,7 @@ contract! {
         assert!(region.peek(KEY).is_none());
     }
 
-    async fn a_value_of_another_type_is_loaded_over(cache: &Cache) {
+    async fn a_value_of_another_type_is_loaded_over(cache: &Part) {
         let (region, database) = (numbers(cache), Database::default());
         cache.region::<String>("texts", Policy::ttl(Duration::from_secs(60))).set(KEY, "seven".to_owned()).await;
         assert!(region.peek(KEY).is_none());
@@ -226,7 +240,7 @@ contract! {
         assert_eq!(region.peek(KEY).map(|hit| *hit), Some(7));
     }
 
-    async fn a_reader_does_not_take_a_value_of_another_type_from_a_load_under_way(cache: &Cache) {
+    async fn a_reader_does_not_take_a_value_of_another_type_from_a_load_under_way(cache: &Part) {
         let (region, database, hold) = (numbers(cache), Database::default(), Hold::new());
         let texts = cache.region::<String>("texts", Policy::ttl(Duration::from_secs(60)));
         let text = {
@@ -246,7 +260,7 @@ contract! {
         assert!(number.is_ok_and(|number| *number == 7));
     }
 
-    async fn closing_waits_for_loads_under_way(cache: &Cache) {
+    async fn closing_waits_for_loads_under_way(cache: &Part) {
         let (region, hold) = (numbers(cache), Hold::new());
         let held = {
             let hold = hold.clone();
@@ -266,7 +280,7 @@ contract! {
         assert_eq!(region.peek(KEY).map(|hit| *hit), Some(1), "nobody waited, and yet it has ended");
     }
 
-    async fn the_receipt_says_what_was_named_with_all_that_follows(cache: &Cache) {
+    async fn the_receipt_says_what_was_named_with_all_that_follows(cache: &Part) {
         let receipt = cache.invalidate([Inv::cascade("resource:7"), Inv::pattern("a*"), Inv::tag("b")]).await;
         assert_eq!((receipt.keys, receipt.tags, receipt.patterns, receipt.all), (1, 3, 1, false));
         assert!(cache.invalidate(every_way()).await.all);

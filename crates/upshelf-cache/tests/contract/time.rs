@@ -1,10 +1,8 @@
 //! What a reader gets at which moment in the life of an entry. The clock is the test's.
 
-mod support;
-
 use std::time::Duration;
 
-use support::{Away, Database, Hold, KEY, every_way, of_one_process};
+use crate::support::{Away, Database, Hold, KEY, every_way, of_one_process};
 use tokio::task::yield_now;
 use tokio::time::advance;
 use upshelf_cache::{Cache, Context, Inv, LoadError, Policy, Region, Source};

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::sync::Semaphore;
-use upshelf_cache::{Cache, Cascade, Context, Inv};
+use upshelf_cache::{Builder, Cache, Cascade, Context, Inv};
 
 /// What the database would say: a number that grows, and how often it was asked.
 #[derive(Clone, Default)]
@@ -85,11 +85,15 @@ pub(crate) fn every_way() -> [Inv; 5] {
     ]
 }
 
-/// A cache in which `resource:7` leads to [`KEY`].
-pub(crate) fn of_one_process() -> Cache {
+/// Settings in which `resource:7` leads to [`KEY`].
+pub(crate) fn builder() -> Builder {
     let rules = [
         ("resource:{id}", vec![Inv::cascade("author:{id}")]),
         ("author:{id}", vec![Inv::key("cache:profile:{id}")]),
     ];
-    Cache::builder().cascade(Cascade::new(rules).expect("this goes round nowhere")).build()
+    Cache::builder().cascade(Cascade::new(rules).expect("this goes round nowhere"))
+}
+
+pub(crate) fn of_one_process() -> Cache {
+    builder().build()
 }

@@ -1,5 +1,10 @@
 //! What every part of the tally promises.
 
+mod database;
+mod outages;
+mod parts;
+mod whole;
+
 use upshelf_tally::{Board, Counts, Limits, Local};
 use upshelf_testkit::contract;
 use uuid::Uuid;
@@ -36,7 +41,11 @@ async fn rank(board: &impl Board<Uuid>, n: u128) -> Option<usize> {
 }
 
 contract! {
-    parts { local => Local::new(Limits::default()) }
+    parts {
+        local => Local::new(Limits::default()),
+        shared => parts::shared().await,
+        cluster => parts::cluster().await,
+    }
 
     async fn an_unknown_id_has_no_counts(board: &impl Board<Uuid>) {
         assert_eq!(find(board, 1).await, None);

@@ -1,5 +1,8 @@
 //! What every part of the bus promises.
 
+mod parts;
+mod shared;
+
 use bytes::Bytes;
 use upshelf_bus::{Buffer, Bus, Carrier, Event, Local, Subscription};
 use upshelf_testkit::contract;
@@ -29,6 +32,11 @@ contract! {
     parts {
         local => Local::new(SMALL),
         bus => Bus::local_with(SMALL),
+        shared => parts::shared().await,
+        cluster => parts::cluster().await,
+        together => parts::together().await,
+        degraded => parts::degraded().await,
+        restored => parts::restored().await,
     }
 
     async fn a_message_reaches_everybody_on_its_channel(bus: &impl Carrier) {
@@ -102,9 +110,11 @@ contract! {
 
     async fn every_lost_stretch_has_its_own_resync(bus: &impl Carrier) {
         let mut slow = listen(bus, "votes").await;
+        let mut quick = listen(bus, "votes").await;
         for _ in 0..2 {
             for n in 0..5 {
                 publish(bus, "votes", &n.to_string()).await;
+                assert_eq!(quick.recv().await, message("votes", &n.to_string()));
             }
             assert_eq!(slow.recv().await, Some(Event::Resync));
             assert_eq!(slow.recv().await, message("votes", "4"));
@@ -113,8 +123,10 @@ contract! {
 
     async fn unread_bytes_are_bounded_too(bus: &impl Carrier) {
         let mut slow = listen(bus, "votes").await;
+        let mut quick = listen(bus, "votes").await;
         for letter in ["a", "b", "c"] {
             publish(bus, "votes", &letter.repeat(30)).await;
+            assert_eq!(quick.recv().await, message("votes", &letter.repeat(30)));
         }
         assert_eq!(slow.recv().await, Some(Event::Resync));
         assert_eq!(slow.recv().await, message("votes", &"c".repeat(30)));

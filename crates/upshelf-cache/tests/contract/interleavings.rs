@@ -7,18 +7,32 @@ use std::time::Duration;
 use tokio::task::{JoinSet, yield_now};
 use upshelf_cache::{Cache, Cascade, Context, Inv, Policy, Region};
 
-const KEYS: [&str; 4] = ["cache:a:0", "cache:a:1", "cache:b:2", "cache:b:3"];
+use crate::dice::Dice;
 
-/// SplitMix64: small, and the same everywhere, so that a seed tells a whole story.
-struct Dice(u64);
+pub(crate) const KEYS: [&str; 4] = ["cache:a:0", "cache:a:1", "cache:b:2", "cache:b:3"];
 
-impl Dice {
-    fn roll(&mut self, sides: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        (z ^ (z >> 31)) % sides
+pub(crate) fn rules() -> Cascade {
+    let rules = [
+        ("root:{n}", vec![Inv::cascade("leaf:{n}"), Inv::tag("tag:0")]),
+        ("leaf:{n}", vec![Inv::pattern("cache:b:*")]),
+    ];
+    Cascade::new(rules).expect("this goes round nowhere")
+}
+
+/// The tags of a key: `tag:0` on 0 and 1, `tag:1` on 1 and 2.
+pub(crate) fn tags(key: usize) -> &'static [&'static str] {
+    [&["tag:0"][..], &["tag:0", "tag:1"], &["tag:1"], &[]][key]
+}
+
+/// Something to invalidate, and the keys it covers.
+pub(crate) fn covered_of(dice: &mut Dice) -> (Inv, &'static [usize]) {
+    match dice.roll(9) {
+        key @ 0..4 => (Inv::key(KEYS[key as usize]), [&[0][..], &[1], &[2], &[3]][key as usize]),
+        4 => (Inv::tag("tag:0"), &[0, 1]),
+        5 => (Inv::tag("tag:1"), &[1, 2]),
+        6 => (Inv::pattern("cache:a:*"), &[0, 1]),
+        7 => (Inv::cascade("root:5"), &[0, 1, 2, 3]),
+        _ => (Inv::all(), &[0, 1, 2, 3]),
     }
 }
 
@@ -39,12 +53,7 @@ struct Away;
 
 impl World {
     fn new() -> Self {
-        let rules = [
-            ("root:{n}", vec![Inv::cascade("leaf:{n}"), Inv::tag("tag:0")]),
-            ("leaf:{n}", vec![Inv::pattern("cache:b:*")]),
-        ];
-        let cascade = Cascade::new(rules).expect("this goes round nowhere");
-        let cache = Cache::builder().weight(1 << 20).cascade(cascade).build();
+        let cache = Cache::builder().weight(1 << 20).cascade(rules()).build();
         let plain = Policy::ttl(Duration::from_millis(50));
         let rich = Policy::ttl(Duration::from_millis(20))
             .grace(Duration::from_millis(50))
@@ -58,26 +67,9 @@ impl World {
         Self { cache, regions, truth, floor, checked: AtomicU64::new(0) }
     }
 
-    /// The tags of a key: `tag:0` on 0 and 1, `tag:1` on 1 and 2.
-    fn tags(key: usize) -> &'static [&'static str] {
-        [&["tag:0"][..], &["tag:0", "tag:1"], &["tag:1"], &[]][key]
-    }
-
-    /// Something to invalidate, and the keys it covers.
-    fn invalidation(dice: &mut Dice) -> (Inv, &'static [usize]) {
-        match dice.roll(9) {
-            key @ 0..4 => (Inv::key(KEYS[key as usize]), [&[0][..], &[1], &[2], &[3]][key as usize]),
-            4 => (Inv::tag("tag:0"), &[0, 1]),
-            5 => (Inv::tag("tag:1"), &[1, 2]),
-            6 => (Inv::pattern("cache:a:*"), &[0, 1]),
-            7 => (Inv::cascade("root:5"), &[0, 1, 2, 3]),
-            _ => (Inv::all(), &[0, 1, 2, 3]),
-        }
-    }
-
     /// Changes the data, invalidates, and only then raises what readers may count on.
     async fn write(&self, dice: &mut Dice) {
-        let (inv, covered) = Self::invalidation(dice);
+        let (inv, covered) = covered_of(dice);
         let written: Vec<_> =
             covered.iter().map(|key| (*key, self.truth[*key].fetch_add(1, Ordering::SeqCst) + 1)).collect();
         for _ in 0..dice.roll(3) {
@@ -121,7 +113,7 @@ impl World {
     async fn load(&self, cx: Context, key: usize, dice: &mut Dice) -> Result<u64, Away> {
         let is_tagged_early = dice.roll(2) == 0;
         if is_tagged_early {
-            cx.tags(Self::tags(key));
+            cx.tags(tags(key));
         }
         for _ in 0..dice.roll(4) {
             yield_now().await;
@@ -131,7 +123,7 @@ impl World {
             yield_now().await;
         }
         if !is_tagged_early {
-            cx.tags(Self::tags(key));
+            cx.tags(tags(key));
         }
         if dice.roll(12) == 0 { Err(Away) } else { Ok(value) }
     }
