@@ -186,6 +186,12 @@ impl<V: Vault> Sessions<V> {
             .collect())
     }
 
+    /// Says whether this process asks the vault for everything, and hears of ends only after five seconds, although it should
+    /// not: Redis is away.
+    pub fn is_degraded(&self) -> bool {
+        self.shared.as_ref().is_some_and(Shared::is_degraded)
+    }
+
     /// Forgets what this process believes about a session: for news of a revocation that another process made.
     pub fn forget(&self, session_id: Uuid) {
         self.local.forget(session_id);
@@ -252,7 +258,9 @@ impl<V: Vault> Sessions<V> {
     fn is_enough(&self, open: &Open, now: Timestamp) -> bool {
         let Standing::Open { expires_at, idle_until, .. } = open.standing else { return false };
         // One that seems to be over may have been used meanwhile.
-        now < expires_at && now < idle_until && now.duration_since(open.last_seen_at) < self.settings.touch_every
+        now < expires_at
+            && now < idle_until
+            && now.duration_since(open.last_seen_at) < self.settings.touch_every
     }
 
     /// Asks the vault about a session, and tells it now and then that the session is in use.
@@ -275,8 +283,7 @@ impl<V: Vault> Sessions<V> {
     }
 
     async fn touch(&self, session: &mut Session, now: Timestamp) {
-        let is_open =
-            session.revoked.is_none() && now < session.expires_at && now < session.idle_until;
+        let is_open = session.revoked.is_none() && now < session.expires_at && now < session.idle_until;
         if !is_open || now.duration_since(session.last_seen_at) < self.settings.touch_every {
             return;
         }

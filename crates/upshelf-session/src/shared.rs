@@ -3,6 +3,7 @@ mod news;
 mod outages;
 mod untold;
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
 
@@ -17,7 +18,7 @@ use uuid::Uuid;
 
 use self::names::{Names, hash};
 use self::outages::Outages;
-use self::untold::{Untold, Telling};
+use self::untold::{Telling, Untold};
 use crate::local::{Local, Standing};
 use crate::rows::Session;
 use crate::settings::Settings;
@@ -59,6 +60,7 @@ struct Inner {
     /// For changes, which should arrive.
     sure: Line,
     names: Names,
+    hears: Arc<AtomicBool>,
     outages: Outages,
     untold: Untold,
     last_complaint: Mutex<Option<Instant>>,
@@ -97,11 +99,12 @@ pub(crate) struct Closing {
 impl Shared {
     pub(crate) fn new(redis: &Redis, settings: &Settings, local: &Arc<Local>) -> Self {
         let names = Names::of(redis.keys().clone());
-        news::listen(redis, names.channel(), Arc::downgrade(local));
+        let hears = news::listen(redis, names.channel(), Arc::downgrade(local));
         let inner = Inner {
             redis: redis.clone(),
             quick: redis.line(Lane::Decisions, Class::FailFast),
             sure: redis.line(Lane::Decisions, Class::Queue),
+            hears,
             outages: Outages::of(redis, &names),
             names,
             untold: Untold::default(),
@@ -110,6 +113,11 @@ impl Shared {
             access_ttl: settings.access_ttl,
         };
         Self { inner: Arc::new(inner) }
+    }
+
+    /// Says whether Redis is away, or what other processes end is not heard.
+    pub(crate) fn is_degraded(&self) -> bool {
+        !self.inner.hears.load(Ordering::Acquire) || !self.inner.redis.health().is_up()
     }
 
     /// Looks up a session in one round trip.
@@ -166,8 +174,13 @@ impl Shared {
             names.sessions_of(session.member_id),
             names.refresh(session.member_id, &session.current_hash),
         ];
-        let mut args =
-            vec![ticket.mark, life, hash(session.id), ticket.given_at.to_string(), session.current_hash.clone()];
+        let mut args = vec![
+            ticket.mark,
+            life,
+            hash(session.id),
+            ticket.given_at.to_string(),
+            session.current_hash.clone(),
+        ];
         if session.revoked.is_some() {
             args.push("revoked".to_owned());
         } else {

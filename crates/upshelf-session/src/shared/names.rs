@@ -80,19 +80,25 @@ mod tests {
                 names.channel(),
             ]
         };
-        assert_eq!(all(Names::of(Keys::new("", false))), [
-            format!("session:{of_session}"),
-            "refresh:h".to_owned(),
-            format!("user:sessions:{uid}"),
-            format!("session:mark:{uid}"),
-            "upshelf:sessions".to_owned(),
-        ]);
-        assert_eq!(all(Names::of(Keys::new("a:", true))), [
-            format!("a:session:{{{uid}}}:{of_session}"),
-            format!("a:refresh:{{{uid}}}:h"),
-            format!("a:user:sessions:{{{uid}}}"),
-            format!("a:session:mark:{{{uid}}}"),
-            "a:upshelf:sessions".to_owned(),
-        ]);
+        assert_eq!(
+            all(Names::of(Keys::new("", false))),
+            [
+                format!("session:{of_session}"),
+                "refresh:h".to_owned(),
+                format!("user:sessions:{uid}"),
+                format!("session:mark:{uid}"),
+                "upshelf:sessions".to_owned(),
+            ]
+        );
+        assert_eq!(
+            all(Names::of(Keys::new("a:", true))),
+            [
+                format!("a:session:{{{uid}}}:{of_session}"),
+                format!("a:refresh:{{{uid}}}:h"),
+                format!("a:user:sessions:{{{uid}}}"),
+                format!("a:session:mark:{{{uid}}}"),
+                "a:upshelf:sessions".to_owned(),
+            ]
+        );
     }
 }

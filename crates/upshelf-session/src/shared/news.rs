@@ -1,6 +1,7 @@
 //! News of ends, from process to process.
 
-use std::sync::Weak;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
 
 use upshelf_redis::{Push, Redis};
 use uuid::Uuid;
@@ -19,7 +20,10 @@ pub(super) fn write(ended: &[Uuid]) -> String {
 }
 
 /// Forgets what other processes say has ended; while nothing can be heard, everything.
-pub(super) fn listen(redis: &Redis, channel: String, local: Weak<Local>) {
+/// Says on the way whether it hears.
+pub(super) fn listen(redis: &Redis, channel: String, local: Weak<Local>) -> Arc<AtomicBool> {
+    let hears = Arc::<AtomicBool>::default();
+    let hearing = Arc::clone(&hears);
     let (mut subscriber, subscriptions) = redis.subscriber(BUFFER);
     redis.spawn(async move {
         // Away or not, it is wanted from now on; whether it is heard is told by `Up`.
@@ -28,7 +32,10 @@ pub(super) fn listen(redis: &Redis, channel: String, local: Weak<Local>) {
             let Some(local) = local.upgrade() else { return };
             match push {
                 // Between the two, messages may be missing.
-                Push::Down | Push::Up => local.flush(),
+                Push::Down | Push::Up => {
+                    local.flush();
+                    hearing.store(push == Push::Up, Ordering::Release);
+                }
                 Push::Message { payload, .. } => match serde_json::from_slice::<Vec<u8>>(&payload) {
                     Ok(slices) => slices.into_iter().for_each(|slice| local.forget_slice(slice)),
                     Err(_) => local.flush(),
@@ -37,4 +44,5 @@ pub(super) fn listen(redis: &Redis, channel: String, local: Weak<Local>) {
         }
         // The handle is closed: nothing is heard any more, and what is remembered is soon too old.
     });
+    hears
 }

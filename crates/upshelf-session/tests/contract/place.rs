@@ -8,7 +8,7 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use upshelf_redis::{Redis, Settings};
-use upshelf_testkit::{KeyFound, Proxy, RedisCluster, RedisServer, unique_prefix, wait_until};
+use upshelf_testkit::{KeyFound, Proxy, RedisCluster, RedisSentinel, RedisServer, unique_prefix, wait_until};
 
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -30,6 +30,8 @@ pub(crate) enum Server {
     One(&'static RedisServer),
     Own(Arc<RedisServer>),
     Cluster(&'static RedisCluster),
+    /// The addresses of sentinels; who hears what is not counted there.
+    Sentinel(String),
 }
 
 impl Server {
@@ -38,6 +40,7 @@ impl Server {
             Self::One(server) => server.url(),
             Self::Own(server) => server.url(),
             Self::Cluster(cluster) => cluster.url(),
+            Self::Sentinel(url) => url.clone(),
         }
     }
 
@@ -47,6 +50,7 @@ impl Server {
             Self::One(server) => server.command(words).await,
             Self::Own(server) => server.command(words).await,
             Self::Cluster(cluster) => cluster.command(words).await,
+            Self::Sentinel(_) => unreachable!("no test asks it"),
         }
     }
 
@@ -55,6 +59,7 @@ impl Server {
             Self::One(server) => server.keys(prefix).await,
             Self::Own(server) => server.keys(prefix).await,
             Self::Cluster(cluster) => cluster.keys(prefix).await,
+            Self::Sentinel(_) => unreachable!("no test asks it"),
         }
     }
 
@@ -71,6 +76,7 @@ impl Server {
                 }
                 replies
             }
+            Self::Sentinel(_) => return usize::MAX,
         };
         let count = |reply: &String| reply.lines().last().and_then(|count| count.parse::<usize>().ok());
         replies.iter().map(|reply| count(reply).expect("it is a number")).sum()
@@ -100,13 +106,17 @@ impl Place {
         Self::of(Some(Server::Own(Arc::clone(server))))
     }
 
+    pub(crate) fn behind(sentinel: &RedisSentinel) -> Self {
+        Self::of(Some(Server::Sentinel(sentinel.url())))
+    }
+
     /// The same place, but the way there can be cut for those who take it.
     pub(crate) async fn behind_a_proxy(&self) -> Self {
         let server = self.server.clone().expect("it has a server");
         let proxy = match &server {
             Server::One(server) => server.proxy().await,
             Server::Own(server) => server.proxy().await,
-            Server::Cluster(_) => unreachable!("nodes name their own addresses"),
+            Server::Cluster(_) | Server::Sentinel(_) => unreachable!("nodes name their own addresses"),
         };
         Self {
             server: Some(server),
@@ -162,7 +172,9 @@ impl Place {
     pub(crate) async fn wait_until_all_listen(&self) {
         let channel = format!("{}upshelf:sessions", self.prefix);
         let (server, expected) = (self.server(), self.listeners.load(Ordering::SeqCst));
-        wait_until("all processes to listen", PATIENCE, async || server.listeners(&channel).await >= expected)
-            .await;
+        wait_until("all processes to listen", PATIENCE, async || {
+            server.listeners(&channel).await >= expected
+        })
+        .await;
     }
 }
