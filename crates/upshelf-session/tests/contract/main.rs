@@ -10,10 +10,11 @@ use std::sync::Arc;
 
 use house::{ADA, BOB, House, START, days, is, phone, secs};
 use jiff::SignedDuration;
-use place::Place;
+use place::{PATIENCE, Place};
 use secrecy::ExposeSecret;
 use tokio::task::JoinSet;
 use upshelf_session::{Error, Reason, Settings, Vault};
+use upshelf_testkit::wait_until;
 
 /// A process after an outage during which sessions were started, used and ended.
 async fn after_an_outage() -> House {
@@ -26,6 +27,7 @@ async fn after_an_outage() -> House {
     let later = house.sign_in(BOB, START).await;
     house.place.proxy().restore();
     house.place.wait_until_all_listen().await;
+    wait_until("Redis is back", PATIENCE, async || !house.sessions.is_degraded()).await;
     assert!(is!(house.check(&ended, START).await, Error::Revoked));
     for tokens in [open, later] {
         house.logout(&tokens, START).await;

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use secrecy::ExposeSecret;
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 use upshelf_session::{Error, Reason, Tokens, Vault};
 use upshelf_testkit::{Keep, RedisCluster, RedisSentinel, RedisServer, contract, wait_until};
 
