@@ -7,9 +7,17 @@
 local run = string.match(redis.call('INFO', 'server'), 'run_id:(%w+)')
 local mark = redis.call('GET', KEYS[1])
 local closing = run .. ':closing:'
--- What another process has announced and not done yet stays announced.
-if not mark or string.sub(mark, 1, #closing) ~= closing or mark == closing .. ARGV[3] then
+local others = ''
+if mark and string.sub(mark, 1, #closing) == closing then
+  -- What else has been announced and is not done yet stays announced, for as long as it was.
+  for other in string.gmatch(string.sub(mark, #closing + 1), '[^,]+') do
+    if other ~= ARGV[3] then others = others .. other .. ',' end
+  end
+end
+if others == '' then
   redis.call('SET', KEYS[1], run .. ':' .. ARGV[1], 'PX', ARGV[2])
+else
+  redis.call('SET', KEYS[1], closing .. others, 'KEEPTTL')
 end
 local refresh = {}
 for i = 3, #KEYS do

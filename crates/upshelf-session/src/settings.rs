@@ -20,8 +20,8 @@ pub struct Settings {
     ///
     /// It is the longest time in which a revocation made by another process can go unnoticed.
     pub trust_ttl: SignedDuration,
-    /// With Redis, how long its word about an open session counts after the vault gave it, by the clock of Redis, 60 s by
-    /// default; then the vault is asked again.
+    /// With Redis, how long its word about an open session counts after the vault gave it, 60 s by default, by the clock
+    /// of Redis; then the vault is asked again. This includes `trust_ttl`, for which this process then remembers it.
     ///
     /// It is how late the end of a session can be noticed when the process that ended it was cut off from Redis and the
     /// others were not.

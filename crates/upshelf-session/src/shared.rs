@@ -11,6 +11,7 @@ use aws_lc_rs::rand;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::{SignedDuration, Timestamp};
+use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep, timeout};
 use upshelf_redis::client;
 use upshelf_redis::{Class, Error, Lane, Line, Redis, Script};
@@ -33,8 +34,6 @@ static END: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("../lua
 const MARK_LIFE: Duration = Duration::from_secs(3600);
 /// How long an announced end may take to be done: longer than any transaction of a vault that is well.
 const CLOSING_LIFE: Duration = Duration::from_secs(10);
-/// How long a change waits for Redis before it goes on behind its caller.
-const PATIENCE: Duration = Duration::from_secs(1);
 /// The pause between two tries to tell Redis of an end.
 const PAUSE: Duration = Duration::from_millis(250);
 /// How often wrong answers are logged.
@@ -64,6 +63,8 @@ struct Inner {
     outages: Outages,
     untold: Untold,
     last_complaint: Mutex<Option<Instant>>,
+    /// How long Redis's word counts after the vault gave it; then this process may remember it for a while.
+    counts_for: SignedDuration,
     confirm_every: SignedDuration,
     access_ttl: SignedDuration,
 }
@@ -87,6 +88,7 @@ pub(crate) struct Ticket {
     member_id: Uuid,
     mark: String,
     given_at: u64,
+    left: Duration,
 }
 
 /// Sessions of a member that are about to end, or have ended and Redis may not know it.
@@ -94,6 +96,7 @@ pub(crate) struct Closing {
     member_id: Uuid,
     mark: String,
     telling: Telling,
+    left: Duration,
 }
 
 impl Shared {
@@ -109,6 +112,7 @@ impl Shared {
             names,
             untold: Untold::default(),
             last_complaint: Mutex::default(),
+            counts_for: settings.confirm_every.saturating_sub(settings.trust_ttl).max(SignedDuration::ZERO),
             confirm_every: settings.confirm_every,
             access_ttl: settings.access_ttl,
         };
@@ -122,7 +126,7 @@ impl Shared {
 
     /// Looks up a session in one round trip.
     pub(crate) async fn look_up(&self, member_id: Uuid, session_id: Uuid) -> Answer {
-        let Inner { quick, names, outages, untold, confirm_every, .. } = &*self.inner;
+        let Inner { quick, names, outages, untold, counts_for, .. } = &*self.inner;
         // Also before the vault knows of the end: this process must not bring back what it is ending.
         if untold.has(member_id) {
             return Answer::Ask(None);
@@ -130,7 +134,7 @@ impl Shared {
         let Some(visit) = outages.visit() else { return Answer::Ask(None) };
         let (keys, new) = ([names.session(member_id, session_id), names.mark(member_id)], nonce());
         let counts_since = visit.counts_since().map_or_else(|| "now".to_owned(), |since| since.to_string());
-        let counts_for = confirm_every.as_millis().to_string();
+        let (begun, counts_for) = (Instant::now(), counts_for.as_millis().to_string());
         let args = [new, MARK_LIFE.as_millis().to_string(), counts_for, counts_since];
         let reply: Vec<String> = match quick.eval(&LOOK_UP, &keys, &args).await {
             Ok(reply) => reply,
@@ -141,7 +145,9 @@ impl Shared {
         };
         let Some((now, state, mark, fields)) = read(&reply) else { return Answer::Ask(None) };
         let is_unbroken = outages.ended(visit, now);
-        let ticket = (!mark.is_empty()).then(|| Ticket { member_id, mark: mark.to_owned(), given_at: now });
+        let left = self.left(begun);
+        let ticket =
+            (!mark.is_empty()).then(|| Ticket { member_id, mark: mark.to_owned(), given_at: now, left });
         match (state, Open::read(fields), ticket) {
             ("revoked", ..) => Answer::Revoked,
             ("open", Some(open), Some(ticket)) if is_unbroken && !untold.has(member_id) => {
@@ -166,7 +172,7 @@ impl Shared {
         if session.member_id != ticket.member_id {
             return;
         }
-        let Inner { quick, names, .. } = &*self.inner;
+        let names = &self.inner.names;
         let Some(life) = life_of(session, now) else { return };
         let keys = [
             names.session(session.member_id, session.id),
@@ -189,14 +195,17 @@ impl Shared {
             let times = [session.auth_time, session.expires_at, session.idle_until, session.last_seen_at];
             args.extend(times.iter().map(|time| time.as_microsecond().to_string()));
         }
-        if let Err(error) = quick.eval::<()>(&FILL, &keys, &args).await {
-            self.note(&error, "remember a session");
-        }
+        self.behind(ticket.left, |shared| async move {
+            if let Err(error) = shared.inner.quick.eval::<()>(&FILL, &keys, &args).await {
+                shared.note(&error, "remember a session");
+            }
+        })
+        .await;
     }
 
     /// Tells Redis of a rotation; this is the session after it. Nothing is lost with it: the next look-up finds out.
     pub(crate) async fn rotated(&self, replaced: &str, session: &Session, now: Timestamp) {
-        let Inner { redis, sure, names, .. } = &*self.inner;
+        let Inner { redis, names, .. } = &*self.inner;
         let Some(life) = life_of(session, now).filter(|_| redis.health().is_up()) else { return };
         let member_id = session.member_id;
         let keys = [
@@ -215,52 +224,58 @@ impl Shared {
             session.idle_until.as_microsecond().to_string(),
             session.last_seen_at.as_microsecond().to_string(),
         ];
-        if let Ok(Err(error)) = timeout(PATIENCE, sure.eval::<()>(&ROTATE, &keys, &args)).await {
-            self.note(&error, "tell Redis of a rotation");
-        }
+        self.behind(redis.settings().fail_fast, |shared| async move {
+            if let Err(error) = shared.inner.sure.eval::<()>(&ROTATE, &keys, &args).await {
+                shared.note(&error, "tell Redis of a rotation");
+            }
+        })
+        .await;
     }
 
     /// Announces that sessions of a member are about to end: from now on until [`end`](Self::end) nobody takes Redis's
     /// word about them, also if this process does not live to see that.
     pub(crate) async fn close(&self, member_id: Uuid) -> Closing {
         let Inner { redis, quick, names, untold, .. } = &*self.inner;
-        let closing = Closing { member_id, mark: nonce(), telling: untold.begin(member_id) };
+        let (begun, telling) = (Instant::now(), untold.begin(member_id));
+        let mut closing = Closing { member_id, mark: nonce(), telling, left: Duration::ZERO };
         if redis.health().is_up() {
             let args = [&closing.mark, &CLOSING_LIFE.as_millis().to_string()];
             if let Err(error) = quick.eval::<()>(&CLOSE, &[names.mark(member_id)], &args).await {
                 self.note(&error, "announce the end of a session");
             }
+            closing.left = self.left(begun);
         }
         closing
     }
 
-    /// Tells Redis and all processes what has ended. It waits a moment for Redis; what does not arrive is tried again
-    /// behind the caller until nobody takes Redis's word any more.
+    /// Tells Redis and all processes what has ended. What takes longer than the caller may wait goes on behind it, and what
+    /// ends during an outage is told after it.
     pub(crate) async fn end(&self, closing: Closing, ended: &[Uuid]) {
         if closing.telling.is_one_too_many() {
-            tracing::warn!("too many ends of sessions wait for Redis; other processes ask the vault in time");
+            metrics::counter!("session_ends_untold_total").increment(1);
+            if self.may_complain() {
+                tracing::warn!(
+                    "too many ends of sessions wait for Redis; other processes ask the vault in time"
+                );
+            }
             return;
         }
-        let (shared, ended) = (self.clone(), ended.to_vec());
-        let (told, hear) = tokio::sync::oneshot::channel();
-        self.inner.redis.spawn(async move {
-            shared.tell(&closing, &ended).await;
-            drop(closing);
-            // The caller may have gone on.
-            let _ = told.send(());
-        });
-        if self.inner.redis.health().is_up() {
-            let _ = timeout(PATIENCE, hear).await;
-        }
+        let ended = ended.to_vec();
+        self.behind(closing.left, |shared| async move { shared.tell(&closing, &ended).await }).await;
     }
 
     async fn tell(&self, closing: &Closing, ended: &[Uuid]) {
-        let Inner { confirm_every, .. } = &*self.inner;
+        let Inner { redis, confirm_every, .. } = &*self.inner;
         // From then on nothing that Redis was told before counts.
         let counted = Duration::try_from(*confirm_every).unwrap_or_default().saturating_add(CLOSING_LIFE);
-        let begun = Instant::now();
-        let mut rest: &[Uuid] = ended;
+        let (mut health, mut begun, mut rest) = (redis.watch_health(), Instant::now(), ended);
         loop {
+            if !redis.health().is_up() {
+                if health.wait_for(|health| health.is_up()).await.is_err() {
+                    return;
+                }
+                begun = Instant::now();
+            }
             let (portion, later) = rest.split_at(rest.len().min(PORTION));
             match self.tell_portion(closing, portion).await {
                 Ok(()) if later.is_empty() => return,
@@ -300,17 +315,43 @@ impl Shared {
         Ok(())
     }
 
+    /// Begins something with Redis, and waits for it as long as its caller may.
+    async fn behind<F>(&self, left: Duration, work: impl FnOnce(Self) -> F)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let (done, hear) = oneshot::channel();
+        let work = work(self.clone());
+        self.inner.redis.spawn(async move {
+            work.await;
+            // The caller may have gone on.
+            let _ = done.send(());
+        });
+        if !left.is_zero() {
+            let _ = timeout(left, hear).await;
+        }
+    }
+
+    /// What is left of the time that a request may wait for Redis.
+    fn left(&self, begun: Instant) -> Duration {
+        self.inner.redis.settings().fail_fast.saturating_sub(begun.elapsed())
+    }
+
     /// That Redis is away is told by `upshelf-redis`; what it answers wrongly, here, now and then.
     fn note(&self, error: &Error, what: &'static str) {
-        if error.is_away() {
-            return;
-        }
-        let now = Instant::now();
-        let mut last = self.inner.last_complaint.lock().expect("no code panics while it holds this lock");
-        if last.is_none_or(|last| now.duration_since(last) >= COMPLAINT_EVERY) {
-            *last = Some(now);
+        if !error.is_away() && self.may_complain() {
             tracing::warn!(error = error as &dyn std::error::Error, what, "Redis could not do its part");
         }
+    }
+
+    fn may_complain(&self) -> bool {
+        let now = Instant::now();
+        let mut last = self.inner.last_complaint.lock().expect("no code panics while it holds this lock");
+        let may = last.is_none_or(|last| now.duration_since(last) >= COMPLAINT_EVERY);
+        if may {
+            *last = Some(now);
+        }
+        may
     }
 }
 

@@ -1,6 +1,8 @@
 //! What sessions promise, on each set-up.
 
+mod deaths;
 mod house;
+mod outages;
 mod place;
 mod shared;
 mod tokens;

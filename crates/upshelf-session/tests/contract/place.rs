@@ -22,6 +22,7 @@ pub(crate) struct Place {
     /// The way to the server, if it is breakable.
     pub(crate) proxy: Option<Proxy>,
     is_cut: bool,
+    fail_fast: Duration,
     listeners: Arc<AtomicUsize>,
 }
 
@@ -85,7 +86,14 @@ impl Server {
 
 impl Place {
     fn of(server: Option<Server>) -> Self {
-        Self { server, prefix: unique_prefix(), proxy: None, is_cut: false, listeners: Arc::default() }
+        Self {
+            server,
+            prefix: unique_prefix(),
+            proxy: None,
+            is_cut: false,
+            fail_fast: DEADLINE,
+            listeners: Arc::default(),
+        }
     }
 
     /// There is no Redis.
@@ -123,8 +131,14 @@ impl Place {
             prefix: self.prefix.clone(),
             proxy: Some(proxy),
             is_cut: false,
+            fail_fast: self.fail_fast,
             listeners: Arc::clone(&self.listeners),
         }
+    }
+
+    /// The same way, for processes that wait for Redis so long.
+    pub(crate) fn with_deadline(self, fail_fast: Duration) -> Self {
+        Self { fail_fast, ..self }
     }
 
     /// Redis cannot be reached, now and later.
@@ -148,7 +162,7 @@ impl Place {
         let url = self.proxy.as_ref().map_or_else(|| server.url(), Proxy::url);
         let address = url.parse().expect("test servers have addresses");
         let settings =
-            Settings { prefix: self.prefix.clone(), fail_fast: DEADLINE, ..Settings::new(address) };
+            Settings { prefix: self.prefix.clone(), fail_fast: self.fail_fast, ..Settings::new(address) };
         let redis = Redis::open(settings, &TaskTracker::new(), CancellationToken::new());
         if !self.is_cut {
             let mut health = redis.watch_health();
