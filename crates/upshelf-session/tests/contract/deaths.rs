@@ -1,5 +1,6 @@
-//! Processes that die, and vaults that fail, in the middle of an end.
+//! Processes that die, and vaults that fail or are late, while a session ends.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -18,7 +19,7 @@ use uuid::Uuid;
 use crate::house::{ADA, House, START, is, secs};
 use crate::place::{PATIENCE, Place};
 
-/// A vault whose ends can be held up, before and after they are done.
+/// A vault whose ends can be held up, before and after they are done; and if it is to be, its answers after they are found.
 #[derive(Clone)]
 struct Slow {
     inner: Arc<MemoryVault>,
@@ -26,6 +27,7 @@ struct Slow {
     after: Arc<Semaphore>,
     begun: Arc<AtomicUsize>,
     done: Arc<AtomicUsize>,
+    is_late: bool,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -46,6 +48,7 @@ impl Slow {
             after: gate(),
             begun: Arc::default(),
             done: Arc::default(),
+            is_late: false,
         }
     }
 }
@@ -70,7 +73,12 @@ impl Vault for Slow {
     }
 
     async fn find(&self, session_id: Uuid) -> Result<Option<Session>, Closed> {
-        Ok(self.inner.find(session_id).await.expect(SURE))
+        let found = self.inner.find(session_id).await.expect(SURE);
+        if self.is_late {
+            self.done.fetch_add(1, Ordering::SeqCst);
+            pass(&self.after).await?;
+        }
+        Ok(found)
     }
 
     async fn rotate(&self, attempt: &RotationAttempt) -> Result<Rotation, Closed> {
@@ -169,4 +177,31 @@ async fn what_the_vault_did_not_end_has_not_ended_anywhere() {
     house.check(&tokens, START + secs(6)).await.expect("the session is open");
     house.another_process(START).await.check(&tokens, START).await.expect("the session is open");
     house.refresh(&tokens, START + secs(6)).await.expect("the session is open");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_of_the_vault_that_comes_late_changes_nothing_in_redis() {
+    for ends in [false, true] {
+        let house = House::at(Place::shared().await).await;
+        let tokens = house.sign_in(ADA, START).await;
+        let vault = Slow { is_late: true, ..Slow::on(&house.vault) };
+        // It always asks the vault.
+        let settings = Settings { confirm_every: secs(0), ..Settings::default() };
+        let late = House::open(vault.clone(), house.place.clone(), settings, START).await;
+        let asked = tokens.clone();
+        let check = TaskTracker::new().spawn(async move { late.check(&asked, START).await });
+        wait_until("the vault has found it", PATIENCE, async || vault.done.load(Ordering::SeqCst) == 1).await;
+        match ends {
+            false => drop(house.refresh(&tokens, START).await.expect("it is the current token")),
+            true => house.logout(&tokens, START).await,
+        }
+        let names = async || {
+            let keys = house.place.server().keys(&house.place.prefix).await;
+            keys.into_iter().map(|key| key.name).collect::<BTreeSet<_>>()
+        };
+        let before = names().await;
+        vault.after.add_permits(1);
+        check.await.expect("it lives").expect("the vault found it open");
+        assert_eq!(names().await, before);
+    }
 }

@@ -1,7 +1,7 @@
 //! Several processes at one Redis, and what befalls it.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use secrecy::ExposeSecret;
@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use upshelf_session::{Error, Reason, Tokens, Vault};
 use upshelf_testkit::{Keep, RedisCluster, RedisSentinel, RedisServer, contract, wait_until};
 
-use crate::house::{ADA, BOB, House, START, is, secs};
+use crate::house::{ADA, BOB, House, START, days, is, secs};
 use crate::place::{PATIENCE, Place};
 
 /// A server of the test's own, with two processes.
@@ -82,6 +82,33 @@ contract! {
         assert_eq!(successors.len(), 1);
         assert!(is!(other.refresh(&first, START + secs(32)).await, Error::Reused { .. }));
         refuses(&house, &first).await;
+    }
+
+    async fn what_another_life_of_the_server_brought_along_counts_for_nothing(house: House) {
+        let other = house.another_process(START).await;
+        let known = Mutex::new(None);
+        // In a cluster, whose clocks may differ, Redis's word counts some seconds after a process came.
+        wait_until("Redis to know a session", PATIENCE, async || {
+            let tokens = house.sign_in(ADA, START).await;
+            house.vault.purge(START + days(1_000)).await.expect("memory does not fail");
+            let is_known = other.check(&tokens, START).await.is_ok();
+            *known.lock().expect("nobody panics") = is_known.then_some(tokens);
+            is_known
+        })
+        .await;
+        let tokens = known.into_inner().expect("nobody panics").expect("it was just known");
+        // The same with the marks of another life: what a dump has, however recent.
+        let server = house.place.server();
+        for key in server.keys(&house.place.prefix).await {
+            match &*key.kind {
+                "hash" => server.command(&["HSET", &key.name, "mark", "another:life"]).await,
+                "string" if key.name.contains("session:mark:") => {
+                    server.command(&["SET", &key.name, "another:life", "PX", "60000"]).await
+                }
+                _ => continue,
+            };
+        }
+        assert!(is!(other.check(&tokens, START + secs(6)).await, Error::Invalid), "only the vault knows");
     }
 
     async fn keys_are_the_notes_all_end_and_hold_no_token(house: House) {
