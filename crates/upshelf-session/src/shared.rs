@@ -1,3 +1,4 @@
+mod ends;
 mod names;
 mod news;
 mod outages;
@@ -12,14 +13,13 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::oneshot;
-use tokio::time::{Instant, sleep, timeout};
-use upshelf_redis::client;
+use tokio::time::{Instant, timeout};
 use upshelf_redis::{Class, Error, Lane, Line, Redis, Script};
 use uuid::Uuid;
 
 use self::names::{Names, hash};
 use self::outages::Outages;
-use self::untold::{Telling, Untold};
+use self::untold::Untold;
 use crate::local::{Local, Standing};
 use crate::rows::Session;
 use crate::settings::Settings;
@@ -27,19 +27,11 @@ use crate::settings::Settings;
 static LOOK_UP: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("../lua/look_up-2.lua")));
 static FILL: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("../lua/fill-4.lua")));
 static ROTATE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("../lua/rotate-5.lua")));
-static CLOSE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("../lua/close-1.lua")));
-static END: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("../lua/end-n.lua")));
 
 /// How long a mark is kept that no session was stored with yet.
 const MARK_LIFE: Duration = Duration::from_secs(3600);
-/// How long an announced end may take to be done: longer than any transaction of a vault that is well.
-const CLOSING_LIFE: Duration = Duration::from_secs(10);
-/// The pause between two tries to tell Redis of an end.
-const PAUSE: Duration = Duration::from_millis(250);
 /// How often wrong answers are logged.
 const COMPLAINT_EVERY: Duration = Duration::from_secs(60);
-/// How many sessions one script ends.
-const PORTION: usize = 500;
 /// No key lives longer than this, whatever the settings say.
 const LONGEST: SignedDuration = SignedDuration::from_hours(24 * 3660);
 
@@ -88,14 +80,6 @@ pub(crate) struct Ticket {
     member_id: Uuid,
     mark: String,
     given_at: u64,
-    left: Duration,
-}
-
-/// Sessions of a member that are about to end, or have ended and Redis may not know it.
-pub(crate) struct Closing {
-    member_id: Uuid,
-    mark: String,
-    telling: Telling,
     left: Duration,
 }
 
@@ -230,89 +214,6 @@ impl Shared {
             }
         })
         .await;
-    }
-
-    /// Announces that sessions of a member are about to end: from now on until [`end`](Self::end) nobody takes Redis's
-    /// word about them, also if this process does not live to see that.
-    pub(crate) async fn close(&self, member_id: Uuid) -> Closing {
-        let Inner { redis, quick, names, untold, .. } = &*self.inner;
-        let (begun, telling) = (Instant::now(), untold.begin(member_id));
-        let mut closing = Closing { member_id, mark: nonce(), telling, left: Duration::ZERO };
-        if redis.health().is_up() {
-            let args = [&closing.mark, &CLOSING_LIFE.as_millis().to_string()];
-            if let Err(error) = quick.eval::<()>(&CLOSE, &[names.mark(member_id)], &args).await {
-                self.note(&error, "announce the end of a session");
-            }
-            closing.left = self.left(begun);
-        }
-        closing
-    }
-
-    /// Tells Redis and all processes what has ended. What takes longer than the caller may wait goes on behind it, and what
-    /// ends during an outage is told after it.
-    pub(crate) async fn end(&self, closing: Closing, ended: &[Uuid]) {
-        if closing.telling.is_one_too_many() {
-            metrics::counter!("session_ends_untold_total").increment(1);
-            if self.may_complain() {
-                tracing::warn!(
-                    "too many ends of sessions wait for Redis; other processes ask the vault in time"
-                );
-            }
-            return;
-        }
-        let ended = ended.to_vec();
-        self.behind(closing.left, |shared| async move { shared.tell(&closing, &ended).await }).await;
-    }
-
-    async fn tell(&self, closing: &Closing, ended: &[Uuid]) {
-        let Inner { redis, confirm_every, .. } = &*self.inner;
-        // From then on nothing that Redis was told before counts.
-        let counted = Duration::try_from(*confirm_every).unwrap_or_default().saturating_add(CLOSING_LIFE);
-        let (mut health, mut begun, mut rest) = (redis.watch_health(), Instant::now(), ended);
-        loop {
-            if !redis.health().is_up() {
-                if health.wait_for(|health| health.is_up()).await.is_err() {
-                    return;
-                }
-                begun = Instant::now();
-            }
-            let (portion, later) = rest.split_at(rest.len().min(PORTION));
-            match self.tell_portion(closing, portion).await {
-                Ok(()) if later.is_empty() => return,
-                Ok(()) => rest = later,
-                Err(error) => {
-                    self.note(&error, "tell Redis of the end of a session");
-                    if begun.elapsed() > counted {
-                        metrics::counter!("session_ends_untold_total").increment(1);
-                        return;
-                    }
-                    sleep(PAUSE).await;
-                }
-            }
-        }
-    }
-
-    async fn tell_portion(&self, closing: &Closing, ended: &[Uuid]) -> Result<(), Error> {
-        let Inner { sure, names, access_ttl, .. } = &*self.inner;
-        let member_id = closing.member_id;
-        let mut keys = vec![names.mark(member_id), names.sessions_of(member_id)];
-        keys.extend(ended.iter().map(|session_id| names.session(member_id, *session_id)));
-        let mut args = vec![
-            nonce(),
-            MARK_LIFE.as_millis().to_string(),
-            closing.mark.clone(),
-            millis(*access_ttl),
-            names.channel(),
-            news::write(ended),
-        ];
-        args.extend(ended.iter().map(|session_id| hash(*session_id)));
-        let refresh: Vec<String> = sure.eval(&END, &keys, &args).await?;
-        if !refresh.is_empty() {
-            let mut unlink = client::cmd("UNLINK");
-            unlink.arg(refresh.iter().map(|of| names.refresh(member_id, of)).collect::<Vec<_>>());
-            sure.query::<()>(&unlink).await?;
-        }
-        Ok(())
     }
 
     /// Begins something with Redis, and waits for it as long as its caller may.
