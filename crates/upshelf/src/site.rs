@@ -79,9 +79,12 @@ impl Site {
             ..upshelf_catalog::Settings::default()
         };
         let catalog = Catalog::open(services.clone(), settings);
-        let sessions = Sessions::open(store.clone(), config.sessions(), clock.now().timestamp())
-            .await
-            .context("could not open the sessions")?;
+        let (now, settings) = (clock.now().timestamp(), config.sessions());
+        let sessions = match &redis {
+            Some(redis) => Sessions::open_shared(store.clone(), settings, redis, now).await,
+            None => Sessions::open(store.clone(), settings, now).await,
+        }
+        .context("could not open the sessions")?;
         Ok(Site {
             store,
             catalog,

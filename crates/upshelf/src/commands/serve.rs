@@ -99,13 +99,15 @@ fn open_web(config: &Config, site: &Site) -> Web {
     });
     throttle.set_processes(config.processes);
     let shared = site.redis.clone().map(|redis| {
-        let (throttle, services) = (Arc::clone(&throttle), site.services.clone());
+        let (throttle, services, sessions) =
+            (Arc::clone(&throttle), site.services.clone(), Arc::clone(&site.sessions));
         let health = |is_well: bool| if is_well { Health::Up } else { Health::Degraded };
         let pulse: Pulse = Arc::new(move || SharedParts {
             redis: health(redis.health().is_up()),
             cache: health(!services.cache.is_degraded()),
             bus: health(!services.bus.is_degraded()),
             tally: health(!services.tally.is_degraded()),
+            sessions: health(!sessions.is_degraded()),
             limits: health(redis.health().is_up() && !throttle.is_alone()),
         });
         pulse
