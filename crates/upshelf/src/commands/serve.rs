@@ -97,7 +97,13 @@ fn open_web(config: &Config, site: &Site) -> Web {
         Some(redis) => Throttle::shared(config.throttle(), redis, settings.limits.policies()),
         None => Throttle::local(config.throttle()),
     });
-    throttle.set_processes(config.processes);
+    let cache = site.services.cache.clone();
+    site.tracker.spawn(crate::site::keep_count(
+        Arc::clone(&throttle),
+        cache,
+        config.processes,
+        site.closing.clone(),
+    ));
     let shared = site.redis.clone().map(|redis| {
         let (throttle, services, sessions) =
             (Arc::clone(&throttle), site.services.clone(), Arc::clone(&site.sessions));
