@@ -60,7 +60,9 @@ async fn a_node_program_reads_listens_and_invalidates_as_the_note_says() {
     // Votes: the counts, the list, and the channel, whichever process took them.
     let resource = popular["items"][0]["id"].as_str().expect("it has an id").to_owned();
     let me = ada.get("/api/v1/auth/me").await["id"].as_str().expect("a member has an id").to_owned();
-    for channel in ["suggestions:votes", &format!("notifications:{me}"), &format!("resource:updates:{resource}")] {
+    for channel in
+        ["suggestions:votes", &format!("notifications:{me}"), &format!("resource:updates:{resource}")]
+    {
         beside.ask(&format!("subscribe {channel}")).await;
     }
     let edit = json!({
