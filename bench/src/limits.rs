@@ -3,22 +3,19 @@
 //! Each is a process of its own, so that the processor time is its own too: user and system, its threads included,
 //! after a tenth as many decisions to warm up.
 
-use std::net::TcpStream;
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, ensure};
-use rustix::time::{ClockId, clock_gettime};
-use tempfile::TempDir;
+use anyhow::{Result, ensure};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use upshelf_redis::{Redis, Settings};
 use upshelf_throttle::{Mode, Policy, Rate, Subject, Throttle};
 
+use crate::redis::{Cost, Server, cost, processor_micros};
 use crate::table::{head, median, rate, row};
 
 const CALLS: usize = 200_000;
@@ -27,18 +24,13 @@ const SUBJECTS: usize = 10_000;
 /// As many as a limit in whole microseconds can allow.
 const PLENTY: u32 = 60_000_000;
 
-/// Microseconds of processor time for one decision, and decisions per second.
-type Cost = (f64, f64);
-
 pub(crate) fn measure(rounds: usize) -> Result<()> {
     let server = Server::start()?;
     let this = std::env::current_exe()?;
     let ours = |threads: &str, policies: &str| {
         cost(Command::new(&this).args(["decide", &server.url(), threads, policies]))
     };
-    let script = server.folder.path().join("limits.mjs");
-    std::fs::write(&script, include_str!("../node/limits.mjs"))?;
-    std::os::unix::fs::symlink(packages()?, server.folder.path().join("node_modules"))?;
+    let script = server.script("limits.mjs", include_str!("../node/limits.mjs"))?;
     let theirs = |mode: &str| {
         let numbers = [CALLS, CONCURRENCY, SUBJECTS].map(|number| number.to_string());
         cost(Command::new("node").arg(&script).arg(server.url()).args(numbers).arg(mode))
@@ -118,64 +110,4 @@ async fn run(throttle: &Arc<Throttle>, policies: usize, calls: usize) -> Result<
     }
     ensure!(all.join_all().await.into_iter().all(|is_allowed| is_allowed), "a request was refused");
     Ok(())
-}
-
-fn processor_micros() -> f64 {
-    let time = clock_gettime(ClockId::ProcessCPUTime);
-    time.tv_sec as f64 * 1e6 + time.tv_nsec as f64 / 1e3
-}
-
-fn cost(command: &mut Command) -> Result<Cost> {
-    let done =
-        command.stderr(Stdio::inherit()).output().with_context(|| format!("could not run {command:?}"))?;
-    ensure!(done.status.success(), "{command:?} failed");
-    let printed = String::from_utf8(done.stdout)?;
-    let (micros, per_second) = printed.trim().split_once(' ').context("two numbers were expected")?;
-    Ok((micros.parse()?, per_second.parse()?))
-}
-
-/// The folder with the packages of Node that tests use too.
-fn packages() -> Result<std::path::PathBuf> {
-    let done = Command::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../scripts/node/install")).output()?;
-    ensure!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
-    Ok(Path::new(String::from_utf8(done.stdout)?.trim_end()).join("node_modules"))
-}
-
-/// A Redis of our own; it ends when this is dropped.
-struct Server {
-    child: Child,
-    port: u16,
-    folder: TempDir,
-}
-
-impl Server {
-    fn start() -> Result<Server> {
-        let folder = tempfile::Builder::new().prefix("upshelf-bench-").tempdir()?;
-        let port = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
-        let child = Command::new("redis-server")
-            .args(["--bind", "127.0.0.1", "--save", "", "--port", &port.to_string()])
-            .current_dir(folder.path())
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .spawn()
-            .context("Redis is missing: apt-get install redis-server")?;
-        let server = Server { child, port, folder };
-        let begun = Instant::now();
-        while TcpStream::connect(("127.0.0.1", port)).is_err() {
-            ensure!(begun.elapsed() < Duration::from_secs(10), "Redis did not begin to listen");
-            std::thread::sleep(Duration::from_millis(10));
-        }
-        Ok(server)
-    }
-
-    fn url(&self) -> String {
-        format!("redis://127.0.0.1:{}", self.port)
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
 }

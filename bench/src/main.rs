@@ -6,6 +6,7 @@
 //! sharing); the services are measured beside what people use for the same. What is compared is measured in turns, round
 //! after round; each number is the median of its rounds.
 
+mod cache;
 mod fixed;
 mod lab;
 mod library;
@@ -13,6 +14,7 @@ mod limits;
 mod load;
 mod postgres;
 mod reads;
+mod redis;
 mod search;
 mod server;
 mod startup;
@@ -27,7 +29,7 @@ use anyhow::{Context as _, Result, bail};
 use crate::lab::{Engine, Lab};
 
 const USAGE: &str = "usage: upshelf-bench votes|reads|startup|search|all --server PATH \
-    [--engine sqlite|postgres] [--rounds 5] [--seconds 2], or: upshelf-bench limits [--rounds 5]";
+    [--engine sqlite|postgres] [--rounds 5] [--seconds 2], or: upshelf-bench limits|cache [--rounds 5]";
 
 /// What was asked for.
 struct Options {
@@ -46,6 +48,10 @@ fn main() -> Result<()> {
         let mut next = || args.next().context("an address, how many threads, how many policies?");
         return limits::decide(&next()?, next()?.parse()?, next()?.parse()?);
     }
+    if what == "read" {
+        let mut next = || args.next().context("from where, an address?");
+        return cache::read(&next()?, &next()?);
+    }
     let mut server = None;
     let mut options =
         Options { engines: vec![Engine::Sqlite, Engine::Postgres], rounds: 5, time: Duration::from_secs(2) };
@@ -61,6 +67,9 @@ fn main() -> Result<()> {
     }
     if what == "limits" {
         return limits::measure(options.rounds);
+    }
+    if what == "cache" {
+        return cache::measure(options.rounds);
     }
     let lab = Lab::open(server.context(USAGE)?)?;
     // One thread: a load that takes every core leaves none to what it measures.

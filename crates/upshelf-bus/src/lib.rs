@@ -4,6 +4,7 @@ mod glob;
 mod local;
 mod mailbox;
 mod shared;
+mod switchboard;
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -12,8 +13,6 @@ use std::sync::Arc;
 use bytes::Bytes;
 use serde::Serialize;
 use upshelf_redis::Redis;
-
-use crate::local::Address;
 
 pub use local::Local;
 pub use mailbox::Subscription;
@@ -69,6 +68,8 @@ pub trait Carrier: Send + Sync {
     fn publish(&self, channel: &str, payload: Bytes) -> impl Future<Output = Result<(), Self::Error>> + Send;
 
     /// Listens to one channel: once this has returned, no later publication is missed without a [`Event::Resync`].
+    ///
+    /// Where others listen to the same already, what is still on its way to them may be heard too.
     fn subscribe(&self, channel: &str) -> impl Future<Output = Result<Subscription, Self::Error>> + Send;
 
     /// Listens to every channel that a Redis pattern covers, as [`subscribe`](Carrier::subscribe) does to one.
@@ -80,11 +81,14 @@ pub trait Carrier: Send + Sync {
 
 /// The bus: cheap to clone, all clones are one bus.
 ///
+/// With Redis, all processes are on it. While Redis is away a publication is delivered in this process at once; what it
+/// may have kept from the others, here or there, is told by [`Event::Resync`] when it is back.
+///
 /// Subscriptions end when its last clone is dropped.
 #[derive(Clone, Debug)]
 pub struct Bus {
     local: Local,
-    shared: Option<Shared>,
+    shared: Option<Arc<Shared>>,
 }
 
 impl Bus {
@@ -98,34 +102,37 @@ impl Bus {
         Self { local: Local::new(buffer), shared: None }
     }
 
-    /// Makes a bus of all processes that use this Redis, with the default [`Buffer`] for each subscriber; within a tokio
-    /// runtime.
+    /// Makes a bus of all processes on `redis`, with the default [`Buffer`] for each subscriber. Must be called on a
+    /// runtime of tokio.
     pub fn shared(redis: &Redis) -> Self {
         Self::shared_with(Buffer::default(), redis)
     }
 
-    /// Makes a bus of all processes that use this Redis, that allows each subscriber the given buffer.
+    /// Makes a bus of all processes on `redis` that allows each subscriber the given buffer. Must be called on a
+    /// runtime of tokio.
     pub fn shared_with(buffer: Buffer, redis: &Redis) -> Self {
         let shared = Shared::new(buffer, redis);
-        Self { local: shared.local().clone(), shared: Some(shared) }
+        Self { local: shared.local().clone(), shared: Some(Arc::new(shared)) }
     }
 
-    /// Says whether this process hears only itself although it should not: Redis is away.
+    /// Says whether this process is cut off from the others although it should not be: it does not hear them or cannot
+    /// reach them, or they do not know yet what they have missed of it.
     pub fn is_degraded(&self) -> bool {
-        self.shared.as_ref().is_some_and(Shared::is_degraded)
+        self.shared.as_ref().is_some_and(|shared| shared.is_degraded())
     }
 
     /// Hands a payload to everybody subscribed now; see [`Carrier::publish`].
     ///
-    /// With Redis it waits for its answer, for the handle's fail-fast deadline at most. When none comes, subscribers of this
-    /// process get it at once; if Redis had it all the same, they get it twice.
+    /// Through Redis that takes [`Settings::fail_fast`](upshelf_redis::Settings::fail_fast) at most. When Redis does not
+    /// say in that time that it has the message, subscribers here get it at once, and once more if Redis had it after
+    /// all; all subscribers of the channel, in every process, get an [`Event::Resync`] later.
     pub async fn publish(&self, channel: &str, payload: impl Into<Bytes>) {
         let payload = payload.into();
-        let is_carried = match &self.shared {
-            Some(shared) => shared.carry(channel, &payload).await,
+        let comes_back = match &self.shared {
+            Some(shared) => shared.carry(channel, &payload).await.unwrap_or(false),
             None => false,
         };
-        if !is_carried {
+        if !comes_back {
             self.local.send(channel, payload);
         }
     }
@@ -146,22 +153,24 @@ impl Bus {
 
     /// Listens to one channel until the subscription is dropped; see [`Carrier::subscribe`].
     ///
-    /// With Redis it returns when that has confirmed it; while Redis is away at once, and there is a [`Event::Resync`] when
-    /// it is back.
+    /// While Redis is away it returns at once: the subscription hears what this process publishes, and finds an
+    /// [`Event::Resync`] when it hears the others too.
     pub async fn subscribe(&self, channel: &str) -> Subscription {
-        self.listen(Address::Channel(channel.into())).await
+        self.attend(self.local.listen(channel)).await
     }
 
-    /// Listens to every channel that a Redis pattern covers; see [`Carrier::subscribe_pattern`].
+    /// Listens to every channel that a Redis pattern covers; see [`Carrier::subscribe_pattern`] and
+    /// [`subscribe`](Self::subscribe).
     pub async fn subscribe_pattern(&self, pattern: &str) -> Subscription {
-        self.listen(Address::Pattern(pattern.into())).await
+        self.attend(self.local.listen_pattern(pattern)).await
     }
 
-    async fn listen(&self, address: Address) -> Subscription {
-        match &self.shared {
-            Some(shared) => shared.listen(address).await.0,
-            None => self.local.listen(address),
+    async fn attend(&self, mut subscription: Subscription) -> Subscription {
+        if let Some(shared) = &self.shared {
+            // It hears this process now, and is told when it hears the others.
+            let _ = shared.attend(&mut subscription).await;
         }
+        subscription
     }
 }
 

@@ -9,8 +9,9 @@ use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
 use futures_util::Stream;
+use tokio::sync::mpsc::WeakUnboundedSender;
 
-use crate::local::{Address, Switchboard};
+use crate::switchboard::{Address, Switchboard};
 use crate::{Buffer, Event};
 
 /// The buffer between the publishers and one subscriber.
@@ -21,20 +22,19 @@ pub(crate) struct Mailbox {
 
 #[derive(Default)]
 struct State {
-    /// What came before the letters has been lost.
+    /// What comes after the last letter has been lost.
     gap: bool,
-    letters: VecDeque<(Arc<str>, Bytes)>,
+    letters: VecDeque<Letter>,
     bytes: usize,
     closed: bool,
     reader: Option<Waker>,
 }
 
-impl State {
-    fn empty(&mut self) {
-        self.letters.clear();
-        self.bytes = 0;
-        self.gap = true;
-    }
+struct Letter {
+    /// What came before it has been lost.
+    after_gap: bool,
+    channel: Arc<str>,
+    payload: Bytes,
 }
 
 impl Mailbox {
@@ -55,20 +55,32 @@ impl Mailbox {
         if state.letters.len() >= self.limit.messages.max(1)
             || state.bytes.saturating_add(payload.len()) > self.limit.bytes
         {
-            state.empty();
+            state.letters.clear();
+            state.bytes = 0;
+            state.gap = true;
         }
         if payload.len() <= self.limit.bytes {
             state.bytes += payload.len();
-            state.letters.push_back((Arc::clone(channel), payload.clone()));
+            let after_gap = std::mem::take(&mut state.gap);
+            let letter = Letter { after_gap, channel: Arc::clone(channel), payload: payload.clone() };
+            state.letters.push_back(letter);
         }
         state.reader.take()
     }
 
-    /// Empties it and says that something may be missing.
-    pub(crate) fn resync(&self) -> Option<Waker> {
+    /// Notes that something is missing after what lies here; returns who is to be woken, as [`put`](Self::put) does.
+    pub(crate) fn gap(&self) -> Option<Waker> {
         let mut state = self.state();
-        state.empty();
+        state.gap = true;
         state.reader.take()
+    }
+
+    /// Forgets all that lies here: what came before somebody began to listen.
+    pub(crate) fn clear(&self) {
+        let mut state = self.state();
+        state.letters.clear();
+        state.bytes = 0;
+        state.gap = false;
     }
 
     /// Ends the subscription once what lies here has been read.
@@ -80,10 +92,14 @@ impl Mailbox {
 
     fn poll(&self, waker: Option<&Waker>) -> Poll<Option<Event>> {
         let mut state = self.state();
-        if std::mem::take(&mut state.gap) {
+        let is_gap = match state.letters.front_mut() {
+            Some(letter) => std::mem::take(&mut letter.after_gap),
+            None => std::mem::take(&mut state.gap),
+        };
+        if is_gap {
             return Poll::Ready(Some(Event::Resync));
         }
-        if let Some((channel, payload)) = state.letters.pop_front() {
+        if let Some(Letter { channel, payload, .. }) = state.letters.pop_front() {
             state.bytes -= payload.len();
             return Poll::Ready(Some(Event::Message { channel, payload }));
         }
@@ -109,6 +125,8 @@ pub struct Subscription {
     pub(crate) address: Address,
     pub(crate) mailbox: Arc<Mailbox>,
     pub(crate) switchboard: Weak<Switchboard>,
+    /// Where the last one to listen to something says so.
+    pub(crate) farewell: Option<WeakUnboundedSender<Address>>,
 }
 
 impl Subscription {
@@ -136,8 +154,12 @@ impl Stream for Subscription {
 
 impl Drop for Subscription {
     fn drop(&mut self) {
-        if let Some(switchboard) = self.switchboard.upgrade() {
-            switchboard.leave(&self.address, self.id);
+        let Some(switchboard) = self.switchboard.upgrade() else { return };
+        if switchboard.leave(&self.address, self.id)
+            && let Some(farewell) = self.farewell.as_ref().and_then(WeakUnboundedSender::upgrade)
+        {
+            // Nobody is there any more once the handle of Redis is closed.
+            let _ = farewell.send(self.address.clone());
         }
     }
 }

@@ -1,133 +1,143 @@
 //! The bus of all processes, through Redis.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Weak};
+mod desk;
+mod losses;
+mod names;
+mod roll;
+
+use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::sync::{Mutex, mpsc, oneshot};
-use tokio::time::timeout;
-use tokio_util::sync::{CancellationToken, DropGuard};
-use upshelf_redis::{Class, Error, Keys, Lane, Line, Push, Redis, Subscriber, Subscriptions};
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::{Instant, timeout};
+use upshelf_redis::{Class, Error, Health, Lane, Line, Push, Redis, Subscriber};
 
-use crate::local::{Address, Local, Switchboard, wake};
+use self::desk::{Desk, Join};
+use self::losses::{Losses, Missed};
+use self::names::Names;
+use self::roll::{Roll, Standing};
+use crate::local::Local;
+use crate::switchboard::{Address, wake};
 use crate::{Buffer, Carrier, Subscription};
 
-/// Messages of all channels that may wait to be handed out here.
-const WAITING: usize = 8192;
+/// How many messages from Redis may wait for this process to hand them out.
+const WAITING: usize = 4_096;
 
-/// How long a subscriber waits for Redis to confirm; after that it is told to resync when it does.
-const CONFIRMATION: Duration = Duration::from_secs(1);
+/// How long somebody who subscribes waits for the connection that listens, while Redis answers on others.
+const CONNECTING: Duration = Duration::from_secs(1);
 
-/// The part of the bus through Redis.
+/// The part of the bus that all processes share.
 ///
-/// Invariants: a message comes back from Redis, and so in the same order to all processes, or it is delivered here alone;
-/// this process is subscribed to what somebody here listens to, and to nothing else.
-#[derive(Clone, Debug)]
+/// Invariants: Redis sends this process a channel or pattern once, however many listen here, and only while somebody
+/// does. What is published goes out to Redis alone, and comes back from there for this process's own subscribers, so
+/// that all of them everywhere hear one order. Nothing is handed out without Redis: that is what
+/// [`Bus`](crate::Bus) adds.
 pub struct Shared {
-    inner: Arc<Inner>,
-    _end: Arc<DropGuard>,
-}
-
-#[derive(Debug)]
-struct Inner {
-    redis: Redis,
-    line: Line,
     local: Local,
-    wishes: Arc<Wishes>,
-    /// Whether what others publish is heard.
-    hears: Arc<AtomicBool>,
-}
-
-/// What this process is subscribed to.
-#[derive(Debug)]
-struct Wishes {
-    keys: Keys,
-    subscriptions: Subscriptions,
-    /// Held while a subscription is made or ended, so that one that is ended is not another's that was just made.
-    changing: Mutex<()>,
+    line: Line,
+    health: watch::Receiver<Health>,
+    patience: Duration,
+    names: Arc<Names>,
+    roll: Arc<Roll>,
+    losses: Arc<Losses>,
+    joins: mpsc::UnboundedSender<Join>,
+    leaves: mpsc::UnboundedSender<Address>,
 }
 
 impl Shared {
-    /// Makes the part; within a tokio runtime.
+    /// Makes a bus through `redis` that allows each subscriber the given buffer. Must be called on a runtime of tokio.
     pub fn new(buffer: Buffer, redis: &Redis) -> Self {
+        let local = Local::new(buffer);
+        let names = Arc::new(Names::new(redis.keys()));
+        let roll = Arc::new(Roll::of(&local.switchboard));
+        let losses = Arc::<Losses>::default();
+        // What does not arrive at once is delivered here, and the others are told: nobody who votes waits for Redis.
+        let line = redis.line(Lane::General, Class::FailFast);
         let (subscriber, subscriptions) = redis.subscriber(WAITING);
-        let wishes = Wishes { keys: redis.keys().clone(), subscriptions, changing: Mutex::default() };
-        let inner = Inner {
-            redis: redis.clone(),
-            line: redis.line(Lane::General, Class::FailFast),
-            local: Local::new(buffer),
-            wishes: Arc::new(wishes),
-            hears: Arc::default(),
+        let (joins, joining) = mpsc::unbounded_channel();
+        let (leaves, leaving) = mpsc::unbounded_channel();
+        let desk = Desk::new(Arc::clone(&roll), Arc::clone(&names), subscriptions);
+        let hearing = hear(subscriber, Arc::clone(&roll), Arc::clone(&names));
+        let telling = {
+            let (losses, line) = (Arc::clone(&losses), line.clone());
+            losses.tell(line, names.control().to_owned(), redis.watch_health())
         };
-        let (deserted, leaving) = mpsc::unbounded_channel();
-        inner.local.switchboard().tell_of_deserted(deserted);
-        let end = CancellationToken::new();
-        let listener = Listener {
-            keys: redis.keys().clone(),
-            switchboard: Arc::downgrade(inner.local.switchboard()),
-            hears: Arc::clone(&inner.hears),
-        };
-        let leaver = leave(leaving, Arc::clone(&inner.wishes), Arc::downgrade(inner.local.switchboard()));
-        let ending = end.clone();
         redis.spawn(async move {
-            let both = async { tokio::join!(listener.run(subscriber), leaver) };
-            ending.run_until_cancelled(both).await;
+            tokio::select! {
+                // Ends with the last clone of the bus.
+                () = desk.serve(joining, leaving) => {}
+                () = hearing => {}
+                () = telling => {}
+            }
         });
-        Self { inner: Arc::new(inner), _end: Arc::new(end.drop_guard()) }
+        let (health, patience) = (redis.watch_health(), redis.settings().command_timeout);
+        Self { local, line, health, patience, names, roll, losses, joins, leaves }
     }
 
     pub(crate) fn local(&self) -> &Local {
-        &self.inner.local
+        &self.local
     }
 
-    /// Says whether other processes are not heard, or not reached.
+    /// Says whether this process does not hear the others or cannot reach them, or they do not know yet what they have
+    /// missed of it.
     pub fn is_degraded(&self) -> bool {
-        !self.inner.hears.load(Ordering::Acquire) || !self.inner.redis.health().is_up()
+        !self.roll.is_up() || self.losses.is_any() || !self.health.borrow().is_up()
     }
 
-    /// Publishes; says whether subscribers of this process hear of it from Redis.
-    pub(crate) async fn carry(&self, channel: &str, payload: &Bytes) -> bool {
-        let heard = self.inner.hears.load(Ordering::Acquire);
-        match self.send(channel, payload).await {
-            Ok(()) => heard,
+    /// Publishes through Redis; `true` when it comes back from there to those who listen here.
+    pub(crate) async fn carry(&self, channel: &str, payload: &[u8]) -> Result<bool, Error> {
+        let begun = Instant::now();
+        // Asked before, because a message that is heard meanwhile comes by way of Redis.
+        let is_heard = self.roll.is_up();
+        match self.line.publish(&self.names.of_channel(channel), payload).await {
+            Ok(_) => Ok(is_heard),
             Err(error) => {
-                if !error.is_away() {
-                    let error = &error as &dyn std::error::Error;
-                    tracing::warn!(error, channel, "Redis refuses a publication");
-                }
-                false
+                self.losses.add(channel, begun, &error);
+                Err(error)
             }
         }
     }
 
-    async fn send(&self, channel: &str, payload: &Bytes) -> Result<(), Error> {
-        let channel = self.inner.wishes.keys.name(channel);
-        self.inner.line.publish(&channel, payload).await.map(drop)
+    /// Has Redis send what a subscription listens to, and waits until it does.
+    ///
+    /// # Errors
+    /// When Redis is away, or does not say so in time: the subscription gets a [`Resync`](crate::Event::Resync) once
+    /// it does.
+    pub(crate) async fn attend(&self, subscription: &mut Subscription) -> Result<(), Error> {
+        subscription.farewell = Some(self.leaves.downgrade());
+        if self.roll.standing(&subscription.address) == Some(Standing::Confirmed) {
+            return Ok(());
+        }
+        let (mut health, is_heard) = (self.health.clone(), self.roll.is_up());
+        let is_away = async {
+            // Commands may take longer to find Redis than this did.
+            let _ = health.wait_for(|health| !is_heard || health.is_up()).await;
+            let _ = health.wait_for(|health| !health.is_up()).await;
+        };
+        tokio::select! {
+            biased;
+            done = timeout(self.patience, self.ask_for(subscription)) => done.unwrap_or(Err(Error::Away(None))),
+            () = is_away => Err(Error::Away(None)),
+        }
     }
 
-    /// Listens, and says whether Redis has confirmed it. Where it has not, those who listen are told to resync when it does.
-    pub(crate) async fn listen(&self, address: Address) -> (Subscription, Result<(), Error>) {
-        let Inner { redis, local, wishes, .. } = &*self.inner;
-        let subscription = local.listen(address.clone());
-        let (answer, answered) = oneshot::channel();
-        let (wishes, switchboard) = (Arc::clone(wishes), Arc::downgrade(local.switchboard()));
-        // A task of its own: who does not wait any longer must not leave a half of it.
-        redis.spawn(async move {
-            let done = wishes.subscribe(&address).await;
-            let is_confirmed = done.is_ok();
-            if answer.send(done).is_err()
-                && is_confirmed
-                && let Some(switchboard) = switchboard.upgrade()
-            {
-                wake(switchboard.resync(Some(&address)));
+    async fn ask_for(&self, subscription: &Subscription) -> Result<(), Error> {
+        let Subscription { address, mailbox, .. } = subscription;
+        if self.roll.standing(address).is_none() {
+            let (answer, answered) = oneshot::channel();
+            let join = Join { address: address.clone(), mailbox: Arc::downgrade(mailbox), answer };
+            self.joins.send(join).map_err(|_| Error::Away(None))?;
+            match answered.await.map_err(|_| Error::Away(None))? {
+                Err(error) if error.is_away() => {}
+                done => return done,
             }
-        });
-        let done = match timeout(CONFIRMATION, answered).await {
-            Ok(Ok(done)) => done,
-            _ => Err(Error::Away(None)),
-        };
-        (subscription, done)
+        }
+        // The connection that listens is not there yet, or not again.
+        timeout(CONNECTING, self.roll.is_confirmed(address)).await.map_err(|_| Error::Away(None))?;
+        mailbox.clear();
+        Ok(())
     }
 }
 
@@ -135,84 +145,53 @@ impl Carrier for Shared {
     type Error = Error;
 
     async fn publish(&self, channel: &str, payload: Bytes) -> Result<(), Error> {
-        self.send(channel, &payload).await
+        self.carry(channel, &payload).await.map(drop)
     }
 
     async fn subscribe(&self, channel: &str) -> Result<Subscription, Error> {
-        let (subscription, done) = self.listen(Address::Channel(channel.into())).await;
-        done.map(|()| subscription)
+        let mut subscription = self.local.listen(channel);
+        self.attend(&mut subscription).await?;
+        Ok(subscription)
     }
 
     async fn subscribe_pattern(&self, pattern: &str) -> Result<Subscription, Error> {
-        let (subscription, done) = self.listen(Address::Pattern(pattern.into())).await;
-        done.map(|()| subscription)
+        let mut subscription = self.local.listen_pattern(pattern);
+        self.attend(&mut subscription).await?;
+        Ok(subscription)
     }
 }
 
-impl Wishes {
-    async fn subscribe(&self, address: &Address) -> Result<(), Error> {
-        let _alone = self.changing.lock().await;
-        match address {
-            Address::Channel(name) => self.subscriptions.subscribe(&self.keys.name(name)).await,
-            Address::Pattern(name) => self.subscriptions.subscribe_pattern(&self.keys.pattern(name)).await,
-        }
-    }
-
-    async fn unsubscribe(&self, address: &Address, switchboard: &Weak<Switchboard>) {
-        let _alone = self.changing.lock().await;
-        if switchboard.upgrade().is_some_and(|switchboard| switchboard.has(address)) {
-            return;
-        }
-        match address {
-            Address::Channel(name) => self.subscriptions.unsubscribe(&self.keys.name(name)).await,
-            Address::Pattern(name) => self.subscriptions.unsubscribe_pattern(&self.keys.pattern(name)).await,
-        }
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shared").field("is_degraded", &self.is_degraded()).finish_non_exhaustive()
     }
 }
 
-/// Ends the subscriptions that nobody here needs any more.
-async fn leave(
-    mut leaving: mpsc::UnboundedReceiver<Address>,
-    wishes: Arc<Wishes>,
-    switchboard: Weak<Switchboard>,
-) {
-    while let Some(address) = leaving.recv().await {
-        wishes.unsubscribe(&address, &switchboard).await;
-    }
-}
-
-/// Hands out what Redis brings.
-struct Listener {
-    keys: Keys,
-    switchboard: Weak<Switchboard>,
-    hears: Arc<AtomicBool>,
-}
-
-impl Listener {
-    async fn run(self, mut subscriber: Subscriber) {
-        let before_patterns = self.keys.pattern("");
-        while let Some(push) = subscriber.next().await
-            && let Some(switchboard) = self.switchboard.upgrade()
-        {
-            match push {
-                Push::Up => {
-                    // First it counts as heard: what is published between the two is heard and comes after the gap.
-                    self.hears.store(true, Ordering::Release);
-                    wake(switchboard.resync(None));
+/// Hands out what Redis sends.
+async fn hear(mut subscriber: Subscriber, roll: Arc<Roll>, names: Arc<Names>) {
+    while let Some(push) = subscriber.next().await {
+        match push {
+            Push::Up => roll.is_back(),
+            Push::Down => roll.is_gone(),
+            Push::Message { channel, pattern, payload } if *channel == *names.control() => {
+                // What listens to everything hears it too, and it is not theirs.
+                if pattern.is_none() {
+                    match serde_json::from_slice::<Missed>(&payload) {
+                        Ok(missed) => roll.tell(&missed),
+                        Err(error) => {
+                            tracing::debug!(error = &error as &dyn std::error::Error, "an odd message");
+                        }
+                    }
                 }
-                Push::Down => self.hears.store(false, Ordering::Release),
-                // What comes before `Up` comes before the gap.
-                Push::Message { .. } if !self.hears.load(Ordering::Acquire) => {}
-                Push::Message { channel, pattern, payload } => {
-                    let Some(channel) = channel.strip_prefix(self.keys.prefix()) else { continue };
-                    let address = match pattern {
-                        None => Address::Channel(channel.into()),
-                        Some(pattern) => match pattern.strip_prefix(&*before_patterns) {
-                            Some(pattern) => Address::Pattern(pattern.into()),
-                            None => continue,
-                        },
-                    };
-                    wake(switchboard.deliver_to(&address, channel, &payload));
+            }
+            Push::Message { channel, pattern, payload } => {
+                let Some(board) = roll.board() else { return };
+                let Some(channel) = names.channel(&channel) else { continue };
+                // Redis sends a message once by its channel's name, and once more by each pattern that covers it.
+                match pattern.as_deref().map(|pattern| names.pattern(pattern)) {
+                    None => wake(board.deliver_by_name(channel, &payload)),
+                    Some(Some(pattern)) => wake(board.deliver_by_pattern(pattern, channel, &payload)),
+                    Some(None) => {}
                 }
             }
         }

@@ -7,7 +7,6 @@ use upshelf_store::{Finding, PageRequest, ResourceFilter, ResourceSort, Suggesti
 use upshelf_tally::{CheckError, Counts};
 
 use crate::library::read_tree;
-use crate::regions::CategoryTree;
 use crate::votes::counts;
 use crate::{Catalog, Result};
 
@@ -61,7 +60,7 @@ impl Catalog {
         }
         let standings = self.check_standings(repair).await?;
         let mut tx = self.store().read().await?;
-        let (tree, tags) = (CategoryTree::from(read_tree(&mut tx).await?), tx.list_tags().await?);
+        let (tree, tags) = (read_tree(&mut tx).await?, tx.list_tags().await?);
         drop(tx);
         let mut cached = 0;
         if differ(&self.categories().await?, &tree) || differ(&self.tags().await?, &tags) {

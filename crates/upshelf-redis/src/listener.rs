@@ -283,8 +283,17 @@ impl Link {
             (Self::Server(link), Kind::Channel, false) => link.unsubscribe(names).await,
             (Self::Server(link), Kind::Pattern, true) => link.psubscribe(names).await,
             (Self::Server(link), Kind::Pattern, false) => link.punsubscribe(names).await,
-            (Self::Cluster(link), Kind::Channel, true) => link.subscribe(names).await,
-            (Self::Cluster(link), Kind::Channel, false) => link.unsubscribe(names).await,
+            (Self::Cluster(link), Kind::Channel, is_on) => {
+                // A command goes to the node of its first name, and the end of a subscription must go where it was made.
+                for name in names {
+                    if is_on {
+                        link.subscribe(name).await?;
+                    } else {
+                        link.unsubscribe(name).await?;
+                    }
+                }
+                Ok(())
+            }
             (Self::Cluster(link), Kind::Pattern, true) => link.psubscribe(names).await,
             (Self::Cluster(link), Kind::Pattern, false) => link.punsubscribe(names).await,
             (Self::Cluster(link), Kind::Sharded, true) => {

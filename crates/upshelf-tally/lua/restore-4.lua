@@ -12,5 +12,5 @@ end
 redis.call('HSET', KEYS[2], ARGV[3], details)
 redis.call('ZADD', KEYS[1], score, ARGV[3])
 redis.call('ZREM', KEYS[4], ARGV[3])
-for at = 1, 3 do redis.call('PEXPIRE', KEYS[at], ARGV[2]) end
+for at = 1, 4 do redis.call('PEXPIRE', KEYS[at], ARGV[2]) end
 return epoch

@@ -13,10 +13,11 @@ use upshelf_redis::client::{self, ErrorKind, RedisError};
 use upshelf_redis::{Class, Error, Lane, Life, Line, Redis, Result, Script};
 
 use self::names::Names;
+use crate::untold::News;
 use crate::{Board, Counts, Epoch, Id};
 
 static SET: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("../lua/set-2.lua")));
-static LIST: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("../lua/list-3.lua")));
+static LIST: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("../lua/list-4.lua")));
 static REMOVE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("../lua/remove-4.lua")));
 static RESTORE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("../lua/restore-4.lua")));
 static TOP: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("../lua/top-4.lua")));
@@ -82,6 +83,22 @@ impl<K: Id> Shared<K> {
         &self.inner.redis
     }
 
+    /// Tells what there is to tell about one thing.
+    pub(crate) async fn tell(&self, id: K, news: News) -> Result<()> {
+        match news {
+            News::Counted(counts) => self.record(id, counts).await,
+            News::Restored(counts) => self.restore(id, counts).await,
+            // The mark first, so that it is never listed in between.
+            News::Removed(counts) => {
+                self.remove(id).await?;
+                match counts {
+                    Some(counts) => self.record(id, counts).await,
+                    None => Ok(()),
+                }
+            }
+        }
+    }
+
     /// Lists things on the terms of one epoch; says which epoch the board is in.
     async fn list(&self, terms: Terms, counts: &[(K, Counts)], what: &str) -> Result<Option<u64>> {
         let mut args = vec![terms.epoch.to_string(), millis(), what.to_owned()];
@@ -95,7 +112,7 @@ impl<K: Id> Shared<K> {
                 version.to_string(),
             ]);
         }
-        self.inner.on(terms).eval(&LIST, &self.inner.names.list[..3], &args).await
+        self.inner.on(terms).eval(&LIST, &self.inner.names.list, &args).await
     }
 
     /// Keeps counts on the terms of one epoch.
@@ -120,6 +137,26 @@ impl<K: Id> Shared<K> {
             let epoch: Option<u64> = self.inner.on(terms).eval(script, &self.inner.names.list, &args).await?;
             if epoch == Some(terms.epoch) {
                 return Ok(());
+            }
+            terms = self.inner.renewed(terms).await?;
+        }
+        Err(Error::Away(None))
+    }
+
+    /// Asks about the whole list, on the terms that hold; `None` while it is not complete.
+    async fn ask(&self, script: &Script, what: &str) -> Result<Option<Vec<String>>> {
+        let mut terms = self.inner.terms().await?;
+        for _ in 0..TRIES {
+            let epoch = terms.epoch.to_string();
+            let args = [&*epoch, what];
+            let mut found: Vec<String> =
+                self.inner.on(terms).eval(script, &self.inner.names.list, &args).await?;
+            if found.len() < 2 {
+                return Err(odd("an answer without an epoch"));
+            }
+            let is_complete = found[1] == "1";
+            if found[0] == epoch {
+                return Ok(is_complete.then(|| found.split_off(2)));
             }
             terms = self.inner.renewed(terms).await?;
         }
@@ -273,21 +310,16 @@ impl<K: Id> Board<K> for Shared<K> {
     }
 
     async fn top(&self, limit: usize) -> Result<Option<Vec<(K, Counts)>>> {
-        let terms = self.inner.terms().await?;
         // Lua counts in floating point.
-        let limit = limit.min(1 << 32);
-        let found: Option<Vec<String>> =
-            self.inner.on(terms).eval(&TOP, &self.inner.names.list, limit).await?;
-        let Some(found) = found else { return Ok(None) };
+        let Some(found) = self.ask(&TOP, &limit.min(1 << 32).to_string()).await? else { return Ok(None) };
         let top = found.chunks_exact(2).map(|pair| Some((pair[0].parse().ok()?, details(&pair[1])?)));
         top.collect::<Option<_>>().map(Some).ok_or_else(|| odd("a list with something else on it"))
     }
 
     async fn rank(&self, id: K) -> Result<Option<Option<usize>>> {
-        let terms = self.inner.terms().await?;
-        let rank: Option<i64> =
-            self.inner.on(terms).eval(&RANK, &self.inner.names.list, id.to_string()).await?;
-        Ok(rank.map(|rank| usize::try_from(rank).ok()))
+        let Some(found) = self.ask(&RANK, &id.to_string()).await? else { return Ok(None) };
+        let rank = found.first().map(|rank| rank.parse().map_err(|_| odd("a rank that is no number")));
+        Ok(Some(rank.transpose()?))
     }
 
     async fn remove(&self, id: K) -> Result<()> {

@@ -8,7 +8,7 @@ use upshelf_redis::{Error, Redis};
 use crate::check::{self, CheckError, Checked};
 use crate::local::Local;
 use crate::shared::Shared;
-use crate::untold::Untold;
+use crate::untold::{News, Untold};
 use crate::{Board, Counts, Id, Limits, ranking};
 
 /// The tally: cheap to clone, all clones are one tally.
@@ -78,7 +78,7 @@ impl<K: Id> Tally<K> {
             None => {
                 let Ok(()) = self.local.record(id, counts).await;
             }
-            Some(together) => together.record(id, counts).await,
+            Some(together) => together.tell(id, News::Counted(counts)).await,
         }
     }
 
@@ -181,27 +181,29 @@ impl<K: Id> Tally<K> {
 
     /// Takes `id` off the top list; see [`Board::remove`].
     pub async fn remove(&self, id: K) {
-        if ask!(self, board => board.remove(id).await).is_none() {
-            self.start_anew();
+        match &self.together {
+            None => {
+                let Ok(()) = self.local.remove(id).await;
+            }
+            Some(together) => together.tell(id, News::Removed(None)).await,
         }
     }
 
     /// Puts what was removed back on the top list; see [`Board::restore`].
     pub async fn restore(&self, id: K, counts: Counts) {
-        if ask!(self, board => board.restore(id, counts).await).is_none() {
-            self.start_anew();
+        match &self.together {
+            None => {
+                let Ok(()) = self.local.restore(id, counts).await;
+            }
+            Some(together) => together.tell(id, News::Restored(counts)).await,
         }
     }
 
     /// Forgets everything: what is read next is loaded again.
     pub async fn clear(&self) {
-        if ask!(self, board => board.clear().await).is_none() {
-            self.start_anew();
-        }
-    }
-
-    fn start_anew(&self) {
-        if let Some(together) = &self.together {
+        if ask!(self, board => board.clear().await).is_none()
+            && let Some(together) = &self.together
+        {
             together.untold.remember_everything();
         }
     }
@@ -229,13 +231,13 @@ impl<K: Id> Together<K> {
         (self.shared.redis().health().is_up() && self.untold.is_empty()).then_some(&self.shared)
     }
 
-    async fn record(&self, id: K, counts: Counts) {
+    /// Tells Redis now, or else later. Once it is begun, it is not lost if its caller goes away.
+    async fn tell(&self, id: K, news: News) {
         // Also while it is not believed: else what is untold would grow as fast as it is told.
+        let telling = self.untold.begin(id, news);
         let is_there = self.shared.redis().health().is_up();
-        if is_there && self.heard(self.shared.record(id, counts).await).is_some() {
-            self.untold.is_told(id, counts);
-        } else {
-            self.untold.remember(id, counts);
+        if is_there && self.heard(self.shared.tell(id, news).await).is_some() {
+            telling.arrived();
         }
     }
 

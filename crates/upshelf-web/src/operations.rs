@@ -49,8 +49,16 @@ pub struct SharedParts {
     pub bus: Health,
     /// Live counts; while degraded, they are read from the database.
     pub tally: Health,
+    /// Sessions; while degraded, the database is asked, and an end is noticed elsewhere within five seconds.
+    pub sessions: Health,
     /// Rate limits; while degraded, each process allows its share.
     pub limits: Health,
+}
+
+impl SharedParts {
+    fn all(&self) -> [Health; 6] {
+        [self.redis, self.cache, self.bus, self.tally, self.sessions, self.limits]
+    }
 }
 
 /// Whether the program is alive.
@@ -98,6 +106,11 @@ struct ReadyParts {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     tally: Option<Health>,
+    /// Sessions, where Redis is used; while degraded, the database is asked, and an end is noticed elsewhere within five
+    /// seconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    sessions: Option<Health>,
     /// Rate limits, where Redis is used; while degraded, each process allows its share.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
@@ -122,10 +135,7 @@ async fn readyz(State(web): State<Web>) -> impl IntoResponse {
         Err(_) => Health::Degraded,
     };
     let shared = web.shared();
-    let mut others = shared
-        .iter()
-        .flat_map(|shared| [shared.redis, shared.cache, shared.bus, shared.tally, shared.limits])
-        .chain([queue]);
+    let mut others = shared.iter().flat_map(SharedParts::all).chain([queue]);
     let (code, status) = match (database, others.all(|part| part == Health::Up)) {
         (Health::Up, true) => (StatusCode::OK, Health::Up),
         (Health::Up, false) => (StatusCode::OK, Health::Degraded),
@@ -138,6 +148,7 @@ async fn readyz(State(web): State<Web>) -> impl IntoResponse {
         cache: shared.map(|shared| shared.cache),
         bus: shared.map(|shared| shared.bus),
         tally: shared.map(|shared| shared.tally),
+        sessions: shared.map(|shared| shared.sessions),
         limits: shared.map(|shared| shared.limits),
     };
     (code, Json(Ready { status, parts }))

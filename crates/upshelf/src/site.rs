@@ -1,5 +1,6 @@
 //! Wiring: the parts of one site, opened together and closed together.
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,6 +15,7 @@ use upshelf_redis::Redis;
 use upshelf_session::Sessions;
 use upshelf_store::{Clock, Pools, Role as MemberRole, Store};
 use upshelf_tally::Tally;
+use upshelf_throttle::Throttle;
 
 use crate::config::{Config, Role};
 
@@ -56,7 +58,9 @@ impl Site {
         let set_up_code = set_up_code(config, &store).await?;
         let cache = Cache::builder().cascade(upshelf_catalog::cascade());
         let cache = match &redis {
-            Some(redis) => cache.shared(redis),
+            Some(redis) => {
+                cache.shared(redis).l1_cap(config.redis.cache_recheck).max_stale(config.redis.cache_max_stale)
+            }
             None => cache,
         }
         .build();
@@ -79,9 +83,12 @@ impl Site {
             ..upshelf_catalog::Settings::default()
         };
         let catalog = Catalog::open(services.clone(), settings);
-        let sessions = Sessions::open(store.clone(), config.sessions(), clock.now().timestamp())
-            .await
-            .context("could not open the sessions")?;
+        let (now, settings) = (clock.now().timestamp(), config.sessions());
+        let sessions = match &redis {
+            Some(redis) => Sessions::open_shared(store.clone(), settings, redis, now).await,
+            None => Sessions::open(store.clone(), settings, now).await,
+        }
+        .context("could not open the sessions")?;
         Ok(Site {
             store,
             catalog,
@@ -106,6 +113,20 @@ impl Site {
             tracing::warn!("background tasks did not end in time");
         }
         store.close().await;
+    }
+}
+
+/// Keeps the limits' share of an outage at one of as many as there are processes, those known or more.
+pub(crate) async fn keep_count(
+    throttle: Arc<Throttle>,
+    cache: Cache,
+    known: NonZeroU32,
+    closing: CancellationToken,
+) {
+    let mut every = tokio::time::interval(Duration::from_secs(1));
+    while closing.run_until_cancelled(every.tick()).await.is_some() {
+        let heard = u32::try_from(cache.processes()).unwrap_or(u32::MAX);
+        throttle.set_processes(NonZeroU32::new(heard).map_or(known, |heard| heard.max(known)));
     }
 }
 

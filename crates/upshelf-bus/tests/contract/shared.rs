@@ -1,192 +1,300 @@
-//! Several processes on one Redis, and what becomes of them without it.
+//! What holds among processes: each here is a bus of its own, on connections of its own.
 
-use std::time::Duration;
+use std::sync::Arc;
 
-use tokio::task::JoinSet;
-use tokio::time::{Instant, timeout};
+use bytes::Bytes;
 use upshelf_bus::{Buffer, Bus, Event, Subscription};
-use upshelf_testkit::{Keep, RedisCluster, RedisSentinel, RedisServer, contract, unique_prefix, wait_until};
+use upshelf_redis::{Class, Lane};
+use upshelf_testkit::{Program, RedisCluster, RedisServer, contract, unique_prefix, wait_until};
 
-use crate::message;
-use crate::parts::{DEADLINE, PATIENCE, connected, redis};
+use crate::LARGE;
+use crate::parts::{PATIENCE, message, next, process, redis};
 
-const WIDE: Buffer = Buffer { messages: 10_000, bytes: 1 << 24 };
-
-/// What the product uses.
-const SHORT: Duration = Duration::from_millis(50);
-
-/// Two processes.
-struct Pair([Bus; 2]);
-
-async fn pair(url: &str, deadline: Duration) -> Pair {
+/// Two processes of one site.
+async fn pair(url: &str) -> (Bus, Bus) {
     let prefix = unique_prefix();
-    let bus = || Bus::shared_with(WIDE, &redis(url, &prefix, deadline));
-    Pair([connected(bus()).await, connected(bus()).await])
-}
-
-async fn next(subscription: &mut Subscription) -> Option<Event> {
-    timeout(PATIENCE, subscription.recv()).await.expect("something comes in time")
-}
-
-/// Waits for the one resync after an outage, and that messages of the other process come again.
-async fn hears_again(pair: &Pair, subscription: &mut Subscription) {
-    while next(subscription).await != Some(Event::Resync) {}
-    let Pair([one, two]) = pair;
-    wait_until("both are back", PATIENCE, async || !one.is_degraded() && !two.is_degraded()).await;
-    two.publish("votes", "again").await;
-    assert_eq!(next(subscription).await, message("votes", "again"), "one resync, and then what is new");
+    (process(url, &prefix, LARGE).await, process(url, &prefix, LARGE).await)
 }
 
 contract! {
     threads parts {
-        one_server => pair(&RedisServer::shared().await.url(), DEADLINE).await,
-        one_cluster => pair(&RedisCluster::shared().await.url(), DEADLINE).await,
+        server => pair(&RedisServer::shared().await.url()).await,
+        cluster => pair(&RedisCluster::shared().await.url()).await,
     }
 
-    async fn what_one_process_publishes_all_hear_once_and_in_order(pair: Pair) {
-        let Pair([one, two]) = pair;
+    async fn processes_hear_each_other(pair: (Bus, Bus)) {
+        let (here, there) = pair;
+        let mut exact = here.subscribe("notifications:1").await;
+        let mut pattern = here.subscribe_pattern("notif*").await;
+        there.publish("notifications:1", "from there").await;
+        here.publish("notifications:1", "from here").await;
+        there.publish("notifications:2", "for the pattern").await;
+        for listener in [&mut exact, &mut pattern] {
+            assert_eq!(next(listener).await, message("notifications:1", "from there"));
+            assert_eq!(next(listener).await, message("notifications:1", "from here"));
+        }
+        assert_eq!(next(&mut pattern).await, message("notifications:2", "for the pattern"));
+    }
+
+    async fn racing_processes_are_heard_in_one_order_by_all(pair: (Bus, Bus)) {
+        const EACH: usize = 300;
+        let (here, there) = pair;
         let mut listeners = [
-            one.subscribe("votes").await,
-            two.subscribe("votes").await,
-            two.subscribe("votes").await,
-            one.subscribe_pattern("v?tes").await,
-            two.subscribe_pattern("*").await,
+            here.subscribe("votes").await,
+            here.subscribe_pattern("v*").await,
+            there.subscribe("votes").await,
+            there.subscribe_pattern("*").await,
         ];
-        for n in 0..200 {
-            one.publish("votes", n.to_string()).await;
-        }
-        for listener in &mut listeners {
-            for n in 0..200 {
-                assert_eq!(next(listener).await, message("votes", &n.to_string()));
+        let mut publishers = tokio::task::JoinSet::new();
+        for (name, bus) in [("here", &here), ("there", &there)] {
+            for task in 0..2 {
+                let bus = bus.clone();
+                publishers.spawn(async move {
+                    for n in 0..EACH {
+                        bus.publish("votes", format!("{name} {task} {n:03}")).await;
+                    }
+                });
             }
-            assert_eq!(listener.try_recv(), None);
+        }
+        publishers.join_all().await;
+        let mut heard = Vec::new();
+        for listener in &mut listeners {
+            heard.push(take(listener, 4 * EACH).await);
+        }
+        assert!(heard.iter().all(|order| *order == heard[0]));
+        let mut sorted = heard.swap_remove(0);
+        for task in ["here 0", "here 1", "there 0", "there 1"] {
+            let own = sorted.iter().filter(|payload| payload.starts_with(task.as_bytes()));
+            assert!(own.is_sorted(), "{task}");
+        }
+        sorted.sort_unstable();
+        sorted.dedup();
+        assert_eq!(sorted.len(), 4 * EACH, "each came once");
+    }
+
+    async fn what_one_leaves_another_joins_at_once(pair: (Bus, Bus)) {
+        let (here, there) = pair;
+        for address in ["votes", "v*"] {
+            let listen = async || match address {
+                "votes" => here.subscribe(address).await,
+                _ => here.subscribe_pattern(address).await,
+            };
+            let mut listener = listen().await;
+            for n in 0..200 {
+                drop(listener);
+                listener = listen().await;
+                let payload = format!("{address} {n}");
+                there.publish("votes", payload.clone()).await;
+                assert_eq!(next(&mut listener).await, message("votes", &payload));
+            }
         }
     }
 
-    async fn publishers_in_two_processes_are_heard_in_one_order_by_all(pair: Pair) {
-        let Pair(buses) = pair;
-        let mut listeners = [buses[0].subscribe("votes").await, buses[1].subscribe("votes").await];
-        let mut publishers = JoinSet::new();
-        for (publisher, bus) in buses.iter().cloned().enumerate() {
-            publishers.spawn(async move {
-                for n in 0..200 {
-                    bus.publish("votes", format!("{publisher} {n}")).await;
+    async fn racing_to_join_and_to_leave_loses_no_subscription(pair: (Bus, Bus)) {
+        let (here, there) = pair;
+        let mut tasks = tokio::task::JoinSet::new();
+        for task in 0..8 {
+            let (here, there) = (here.clone(), there.clone());
+            tasks.spawn(async move {
+                for n in 0..50 {
+                    // Given up half of the time before it is there.
+                    let given_up = here.subscribe("votes");
+                    if n % 2 == 0 {
+                        let _ = tokio::time::timeout(std::time::Duration::ZERO, given_up).await;
+                    }
+                    let mut listener = here.subscribe("votes").await;
+                    let own = format!("{task} {n}");
+                    there.publish("votes", own.clone()).await;
+                    loop {
+                        match next(&mut listener).await {
+                            Some(Event::Message { payload, .. }) if payload == own => break,
+                            Some(Event::Message { .. }) => {}
+                            other => panic!("only messages were published, and there is {other:?}"),
+                        }
+                    }
                 }
             });
         }
-        publishers.join_all().await;
-        let mut heard = [Vec::new(), Vec::new()];
-        for (listener, heard) in listeners.iter_mut().zip(&mut heard) {
-            for _ in 0..400 {
-                heard.push(next(listener).await);
-            }
-        }
-        assert_eq!(heard[0], heard[1]);
+        tasks.join_all().await;
     }
 
-    async fn a_subscription_is_there_from_the_moment_it_is_given(pair: Pair) {
-        let Pair([one, two]) = pair;
-        for n in 0..100 {
-            let channel = format!("notifications:{n}");
-            let mut listener = one.subscribe(&channel).await;
-            two.publish(&channel, "hello").await;
-            assert_eq!(next(&mut listener).await, message(&channel, "hello"));
-        }
+    async fn what_comes_from_redis_is_shared_by_all_who_hear_it(pair: (Bus, Bus)) {
+        let (here, there) = pair;
+        let mut ada = here.subscribe("votes").await;
+        let mut bob = here.subscribe("votes").await;
+        there.publish("votes", "a payload long enough to stand somewhere").await;
+        let (Some(Event::Message { payload: one, .. }), Some(Event::Message { payload: two, .. })) =
+            (next(&mut ada).await, next(&mut bob).await)
+        else {
+            panic!("both are subscribed")
+        };
+        assert_eq!(one.as_ptr(), two.as_ptr());
     }
 
-    async fn joining_and_leaving_at_the_same_time_loses_no_subscription(pair: Pair) {
-        let Pair([one, two]) = pair;
-        for _ in 0..200 {
-            let leaving = one.subscribe("votes").await;
-            let ((), mut staying) = tokio::join!(async { drop(leaving) }, one.subscribe("votes"));
-            two.publish("votes", "hello").await;
-            assert_eq!(next(&mut staying).await, message("votes", "hello"));
-        }
+    async fn the_end_of_a_bus_ends_its_subscriptions_and_no_others(pair: (Bus, Bus)) {
+        let (here, there) = pair;
+        let (mut mine, mut theirs) = (here.subscribe("votes").await, there.subscribe("votes").await);
+        here.publish("votes", "last words").await;
+        assert_eq!(next(&mut mine).await, message("votes", "last words"));
+        drop(here);
+        assert_eq!(next(&mut mine).await, None);
+        there.publish("votes", "more").await;
+        assert_eq!(next(&mut theirs).await, message("votes", "last words"));
+        assert_eq!(next(&mut theirs).await, message("votes", "more"));
     }
 }
 
+async fn take(listener: &mut Subscription, count: usize) -> Vec<Bytes> {
+    let mut payloads = Vec::with_capacity(count);
+    for _ in 0..count {
+        match next(listener).await {
+            Some(Event::Message { payload, .. }) => payloads.push(payload),
+            other => panic!("only messages were published, and there is {other:?}"),
+        }
+    }
+    payloads
+}
+
 #[tokio::test]
-async fn a_program_after_the_note_is_heard_and_hears() {
-    let (server, prefix) = (RedisServer::shared().await, unique_prefix());
-    let bus = connected(Bus::shared(&redis(&server.url(), &prefix, DEADLINE))).await;
+async fn redis_sends_what_somebody_listens_to_and_nothing_else() {
+    let server = RedisServer::start().await;
+    let bus = process(&server.url(), "", Buffer::default()).await;
+    let channels = async || {
+        let mut channels: Vec<_> =
+            server.command(&["PUBSUB", "CHANNELS"]).await.lines().map(str::to_owned).collect();
+        channels.sort_unstable();
+        channels
+    };
+    let subscribers =
+        async || server.command(&["PUBSUB", "NUMSUB", "notifications:1"]).await.replace('\n', " ");
+    assert_eq!(channels().await, ["upshelf:bus"]);
+    let (ada, mut bob) = (bus.subscribe("notifications:1").await, bus.subscribe("notifications:1").await);
+    let (one, two) = (bus.subscribe_pattern("resource:*").await, bus.subscribe_pattern("resource:*").await);
+    assert_eq!(channels().await, ["notifications:1", "upshelf:bus"]);
+    assert_eq!(subscribers().await, "notifications:1 1", "once, however many listen");
+    assert_eq!(server.command(&["PUBSUB", "NUMPAT"]).await, "1");
+
+    drop((ada, one));
+    bus.publish("notifications:1", "for bob").await;
+    assert_eq!(next(&mut bob).await, message("notifications:1", "for bob"));
+    assert_eq!(subscribers().await, "notifications:1 1");
+    assert_eq!(server.command(&["PUBSUB", "NUMPAT"]).await, "1");
+
+    drop((bob, two));
+    wait_until("nobody to listen", PATIENCE, async || channels().await == ["upshelf:bus"]).await;
+    wait_until("no pattern", PATIENCE, async || server.command(&["PUBSUB", "NUMPAT"]).await == "0").await;
+}
+
+#[tokio::test]
+async fn subscriptions_that_are_given_up_leave_nothing_on_redis() {
+    let server = RedisServer::start().await;
+    let bus = process(&server.url(), "", Buffer::default()).await;
+    for n in 0..100 {
+        let (channel, pattern) = (format!("c{n}"), format!("p{n}*"));
+        // It has been sent, and is dropped before it is answered; or after.
+        assert!(futures_util::poll!(std::pin::pin!(bus.subscribe(&channel))).is_pending());
+        assert!(futures_util::poll!(std::pin::pin!(bus.subscribe_pattern(&pattern))).is_pending());
+        if n % 2 == 0 {
+            drop(bus.subscribe(&channel).await);
+        }
+    }
+    // Whatever was asked before is done when this is.
+    let mut listener = bus.subscribe("votes").await;
+    bus.publish("votes", "heard").await;
+    assert_eq!(next(&mut listener).await, message("votes", "heard"));
+    let count = async || server.command(&["PUBSUB", "CHANNELS"]).await.lines().count();
+    wait_until("only the two that are listened to", PATIENCE, async || count().await == 2).await;
+    wait_until("no pattern", PATIENCE, async || server.command(&["PUBSUB", "NUMPAT"]).await == "0").await;
+}
+
+#[tokio::test]
+async fn a_foreign_program_is_heard_and_hears_by_the_names_of_the_note() {
+    let server = RedisServer::start().await;
+    let bus = process(&server.url(), "", Buffer::default()).await;
+    let port = server.address().port().to_string();
     let mut listener = bus.subscribe("suggestions:votes").await;
-    let channel = format!("{prefix}suggestions:votes");
-    server.command(&["PUBLISH", &channel, r#"{"up":1}"#]).await;
-    assert_eq!(next(&mut listener).await, message("suggestions:votes", r#"{"up":1}"#));
-    let monitor = server.monitor().await;
-    bus.publish("suggestions:votes", "{}").await;
-    wait_until("it is published", PATIENCE, async || {
-        monitor.heard(&channel).await.iter().any(|line| line.contains("PUBLISH"))
+    let mut program =
+        Program::start("redis-cli", ["-p", &port, "PUBLISH", "suggestions:votes", "{\"up\":1}"], &[]);
+    assert!(program.wait(PATIENCE).await.success());
+    assert_eq!(next(&mut listener).await, message("suggestions:votes", "{\"up\":1}"));
+
+    let channel = "resource:updates:7";
+    let mut program = Program::start("redis-cli", ["-p", &port, "SUBSCRIBE", channel], &[]);
+    wait_until("the program to listen", PATIENCE, async || {
+        server.command(&["PUBSUB", "NUMSUB", channel]).await == format!("{channel}\n1")
     })
     .await;
+    bus.publish_json(channel, &[1, 2]).await.expect("numbers have a JSON form");
+    program.wait_for("[1,2]", PATIENCE).await;
 }
 
 #[tokio::test]
-async fn a_process_is_subscribed_to_what_somebody_there_listens_to_and_to_nothing_else() {
-    let (server, prefix) = (RedisServer::shared().await, unique_prefix());
-    let bus = connected(Bus::shared(&redis(&server.url(), &prefix, DEADLINE))).await;
-    let channels = async || server.command(&["PUBSUB", "CHANNELS", &format!("{prefix}*")]).await;
-    let (first, second) = (bus.subscribe("votes").await, bus.subscribe("votes").await);
-    let third = bus.subscribe("notifications:7").await;
-    assert_eq!(channels().await.lines().count(), 2);
-    drop((first, third));
-    wait_until("one is left", PATIENCE, async || channels().await == format!("{prefix}votes")).await;
-    drop(second);
-    wait_until("none is left", PATIENCE, async || channels().await.is_empty()).await;
-}
-
-#[tokio::test]
-async fn a_frozen_server_holds_up_no_publisher_and_this_process_hears_itself() {
-    let server = RedisServer::start().await;
-    let pair = pair(&server.url(), SHORT).await;
-    let Pair([one, _]) = &pair;
-    let mut listener = one.subscribe("votes").await;
-    server.pause();
-    let begun = Instant::now();
-    one.publish("votes", "meanwhile").await;
-    assert!(begun.elapsed() < Duration::from_secs(1), "{:?}", begun.elapsed());
-    while next(&mut listener).await != message("votes", "meanwhile") {}
-    // Until its heartbeat finds out that it hears nothing.
-    wait_until("the outage is noticed", PATIENCE, async || one.is_degraded()).await;
-    server.resume();
-    wait_until("both are back", PATIENCE, async || !pair.0.iter().any(Bus::is_degraded)).await;
-    pair.0[1].publish("votes", "again").await;
-    while next(&mut listener).await != message("votes", "again") {}
-}
-
-#[tokio::test]
-async fn after_an_outage_there_is_one_resync_and_then_what_is_new() {
-    let server = RedisServer::start().await;
-    let pair = pair(&server.url(), SHORT).await;
-    let mut listener = pair.0[0].subscribe("votes").await;
-    for keep in [Keep::Nothing, Keep::Data] {
-        server.kill9();
-        wait_until("the outage is noticed", PATIENCE, async || pair.0[0].is_degraded()).await;
-        server.restart(keep).await;
-        hears_again(&pair, &mut listener).await;
+async fn in_a_cluster_a_foreign_program_hears_at_every_node() {
+    let (cluster, prefix) = (RedisCluster::shared().await, unique_prefix());
+    let bus = process(&cluster.url(), &prefix, Buffer::default()).await;
+    let channel = format!("{prefix}{{upshelf:bus}}:suggestions:votes");
+    let mut programs = Vec::new();
+    for node in cluster.nodes() {
+        let port = node.address().port().to_string();
+        programs.push(Program::start("redis-cli", ["-p", &port, "SUBSCRIBE", &channel], &[]));
+        wait_until("the program to listen", PATIENCE, async || {
+            node.command(&["PUBSUB", "NUMSUB", &channel]).await == format!("{channel}\n1")
+        })
+        .await;
+    }
+    bus.publish("suggestions:votes", "heard everywhere").await;
+    for program in &mut programs {
+        program.wait_for("heard everywhere", PATIENCE).await;
     }
 }
 
 #[tokio::test]
-async fn who_subscribes_while_redis_is_away_is_told_to_resync_when_it_is_there() {
-    let server = RedisServer::start().await;
-    server.kill9();
-    let bus = Bus::shared(&redis(&server.url(), &unique_prefix(), SHORT));
-    let mut listener = bus.subscribe("votes").await;
-    bus.publish("votes", "alone").await;
-    assert_eq!(next(&mut listener).await, message("votes", "alone"));
-    server.restart(Keep::Nothing).await;
-    assert_eq!(next(&mut listener).await, Some(Event::Resync));
-    assert!(!connected(bus).await.is_degraded());
+async fn sites_with_different_prefixes_do_not_hear_each_other() {
+    let (url, prefix) = (RedisServer::shared().await.url(), unique_prefix());
+    let ours = process(&url, &format!("{prefix}[a]*"), Buffer::default()).await;
+    let theirs = process(&url, &format!("{prefix}a-"), Buffer::default()).await;
+    let mut all = ours.subscribe_pattern("*").await;
+    theirs.publish("votes", "theirs").await;
+    ours.publish("votes", "ours").await;
+    assert_eq!(next(&mut all).await, message("votes", "ours"));
 }
 
 #[tokio::test]
-async fn a_new_primary_carries_on() {
-    let sentinel = RedisSentinel::start().await;
-    let pair = pair(&sentinel.url(), SHORT).await;
-    let mut listener = pair.0[0].subscribe("votes").await;
-    let begun = Instant::now();
-    sentinel.kill_primary().await;
-    hears_again(&pair, &mut listener).await;
-    assert!(begun.elapsed() < Duration::from_secs(30), "{:?}", begun.elapsed());
+async fn what_the_processes_tell_each_other_is_no_message() {
+    let (url, prefix) = (RedisServer::shared().await.url(), unique_prefix());
+    let bus = process(&url, &prefix, Buffer::default()).await;
+    let mut all = bus.subscribe_pattern("*").await;
+    let mut votes = bus.subscribe("votes").await;
+    let mut news = bus.subscribe("news").await;
+    let line = redis(&url, &prefix).line(Lane::General, Class::Queue);
+    let control = format!("{prefix}upshelf:bus");
+    for odd in ["", "no JSON", "{\"channels\":7}"] {
+        line.publish(&control, odd.as_bytes()).await.expect("Redis is there");
+    }
+    line.publish(&control, br#"{"age_ms":0,"channels":["votes"]}"#).await.expect("Redis is there");
+    line.publish(&control, br#"{"age_ms":3600000,"channels":["news"]}"#).await.expect("Redis is there");
+    bus.publish("votes", "one").await;
+    bus.publish("news", "one").await;
+    assert_eq!(next(&mut votes).await, Some(Event::Resync));
+    assert_eq!(next(&mut votes).await, message("votes", "one"));
+    assert_eq!(next(&mut news).await, message("news", "one"), "what was missed before it began is no gap");
+    assert_eq!(next(&mut all).await, Some(Event::Resync));
+    assert_eq!(next(&mut all).await, message("votes", "one"));
+    assert_eq!(next(&mut all).await, message("news", "one"));
+}
+
+#[tokio::test]
+async fn thousands_of_subscriptions_are_there_when_they_say_so() {
+    let (here, there) = pair(&RedisServer::shared().await.url()).await;
+    let here = Arc::new(here);
+    let mut tasks = tokio::task::JoinSet::new();
+    for n in 0..2_000 {
+        let here = Arc::clone(&here);
+        tasks.spawn(async move { (n, here.subscribe(&format!("notifications:{n}")).await) });
+    }
+    for (n, mut listener) in tasks.join_all().await {
+        let channel = format!("notifications:{n}");
+        there.publish(&channel, "hello").await;
+        assert_eq!(next(&mut listener).await, message(&channel, "hello"));
+    }
 }

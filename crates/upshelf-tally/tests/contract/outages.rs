@@ -240,3 +240,120 @@ proptest! {
         });
     }
 }
+
+#[tokio::test]
+async fn a_list_from_which_something_was_removed_is_kept_again_after_any_key_was_lost() {
+    let (server, prefix) = (RedisServer::shared().await, unique_prefix());
+    let tally = believed(Tally::shared(&redis(&server.url(), &prefix, DEADLINE))).await;
+    let database = Database::default();
+    for n in 1..=3 {
+        database.write(n, counts(1, 0, 1));
+    }
+    assert_eq!(database.top(&tally).await, [3, 2, 1]);
+    database.close(2);
+    tally.remove(id(2)).await;
+    for key in server.keys(&prefix).await {
+        assert_eq!(database.top(&tally).await, [3, 1]);
+        server.command(&["DEL", &key.name]).await;
+        assert_eq!(database.top(&tally).await, [3, 1], "without {}", key.name);
+        let asked = database.asked();
+        assert_eq!(database.top(&tally).await, [3, 1]);
+        assert_eq!(database.asked(), asked, "loaded again and again without {}", key.name);
+    }
+}
+
+#[tokio::test]
+async fn votes_keep_the_marks_of_what_was_removed_as_long_as_the_list() {
+    let (server, prefix) = (RedisServer::shared().await, unique_prefix());
+    let tally = believed(Tally::shared(&redis(&server.url(), &prefix, DEADLINE))).await;
+    let database = Database::default();
+    for n in 1..=3 {
+        database.write(n, counts(1, 0, 1));
+    }
+    assert_eq!(database.top(&tally).await, [3, 2, 1]);
+    database.close(2);
+    tally.remove(id(2)).await;
+    let list = server.keys(&format!("{prefix}suggestions:top:")).await;
+    for key in &list {
+        server.command(&["EXPIRE", &key.name, "60"]).await;
+    }
+    database.vote(1);
+    database.tell(&tally, 1).await;
+    for key in server.keys(&format!("{prefix}suggestions:top:")).await {
+        assert!(key.ttl.is_some_and(|ttl| ttl > Duration::from_secs(3600)), "{key:?} was not kept");
+    }
+}
+
+#[tokio::test]
+async fn a_vote_that_redis_is_told_late_does_not_list_what_was_closed_meanwhile() {
+    let (server, prefix) = (RedisServer::shared().await, unique_prefix());
+    let (here, there) = (server.proxy().await, server.proxy().await);
+    let voter = believed(Tally::shared(&redis(&here.url(), &prefix, DEADLINE))).await;
+    let closer = believed(Tally::shared(&redis(&there.url(), &prefix, DEADLINE))).await;
+    let database = Database::default();
+    for n in 1..=3 {
+        database.write(n, counts(1, 0, 1));
+    }
+    assert_eq!(database.top(&voter).await, [3, 2, 1]);
+    here.cut();
+    there.cut();
+    wait_until("the outage is noticed", PATIENCE, async || voter.is_degraded() && closer.is_degraded()).await;
+    database.vote(2);
+    database.tell(&voter, 2).await;
+    database.close(2);
+    closer.remove(id(2)).await;
+    there.restore();
+    let closer = believed(closer).await;
+    assert_eq!(database.top(&closer).await, [3, 1]);
+    here.restore();
+    let voter = believed(voter).await;
+    assert_eq!(database.top(&voter).await, [3, 1]);
+    assert_eq!(database.top(&closer).await, [3, 1]);
+}
+
+#[tokio::test]
+async fn a_write_whose_caller_has_gone_arrives_all_the_same() {
+    let server = RedisServer::start().await;
+    let tally = believed(Tally::shared(&redis(&server.url(), "", PATIENCE))).await;
+    let database = Database::default();
+    for n in 1..=3 {
+        database.write(n, counts(1, 0, 1));
+    }
+    assert_eq!(database.top(&tally).await, [3, 2, 1]);
+    let give_up = async |write: &mut (dyn std::marker::Unpin + Future<Output = ()>)| {
+        server.pause();
+        tokio::select! {
+            biased;
+            () = write => panic!("a frozen server has answered"),
+            () = std::future::ready(()) => {}
+        }
+    };
+    database.vote(1);
+    database.close(3);
+    give_up(&mut Box::pin(tally.remove(id(3)))).await;
+    give_up(&mut Box::pin(database.tell(&tally, 1))).await;
+    assert!(tally.is_degraded(), "nobody knows whether they arrived");
+    server.resume();
+    let tally = believed(tally).await;
+    let asked = database.asked();
+    assert_eq!(database.top(&tally).await, [1, 2]);
+    assert_eq!(database.asked(), asked);
+}
+
+#[tokio::test]
+async fn after_a_flush_the_list_is_kept_again_also_where_it_is_all_that_is_asked_for() {
+    let server = RedisServer::start().await;
+    let tally = believed(Tally::shared(&redis(&server.url(), "", DEADLINE))).await;
+    let database = Database::default();
+    for n in 1..=3 {
+        database.write(n, counts(1, 0, 1));
+    }
+    assert_eq!(database.top(&tally).await, [3, 2, 1]);
+    server.command(&["FLUSHALL"]).await;
+    assert_eq!(database.rank(&tally, 2).await, Some(1));
+    let top = server.command(&["ZREVRANGE", "suggestions:top:voted", "0", "9"]).await;
+    assert_eq!(top.lines().count(), 3, "another program reads it too");
+    let asked = database.asked();
+    assert_eq!(database.top(&tally).await, [3, 2, 1]);
+    assert_eq!(database.asked(), asked);
+}

@@ -69,9 +69,17 @@ pub(crate) async fn restored() -> Part {
     wait_until("the outage is noticed", PATIENCE, async || tally.is_degraded()).await;
     database.write(100, counts(2, 0, 2));
     database.tell(&tally, 100).await;
+    database.write(101, counts(1, 0, 1));
+    database.tell(&tally, 101).await;
+    database.close(100);
     tally.remove(id(100)).await;
     proxy.restore();
-    Part { tally: believed(tally).await, _proxy: Some(proxy) }
+    let (tally, asked) = (believed(tally).await, database.asked());
+    assert_eq!(database.top(&tally).await, [101]);
+    assert_eq!(database.asked(), asked, "the list was told, not loaded");
+    // Each test brings a database of its own.
+    tally.clear().await;
+    Part { tally, _proxy: Some(proxy) }
 }
 
 pub(crate) async fn believed(tally: Tally<Uuid>) -> Tally<Uuid> {

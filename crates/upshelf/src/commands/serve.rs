@@ -97,15 +97,23 @@ fn open_web(config: &Config, site: &Site) -> Web {
         Some(redis) => Throttle::shared(config.throttle(), redis, settings.limits.policies()),
         None => Throttle::local(config.throttle()),
     });
-    throttle.set_processes(config.processes);
+    let cache = site.services.cache.clone();
+    site.tracker.spawn(crate::site::keep_count(
+        Arc::clone(&throttle),
+        cache,
+        config.processes,
+        site.closing.clone(),
+    ));
     let shared = site.redis.clone().map(|redis| {
-        let (throttle, services) = (Arc::clone(&throttle), site.services.clone());
+        let (throttle, services, sessions) =
+            (Arc::clone(&throttle), site.services.clone(), Arc::clone(&site.sessions));
         let health = |is_well: bool| if is_well { Health::Up } else { Health::Degraded };
         let pulse: Pulse = Arc::new(move || SharedParts {
             redis: health(redis.health().is_up()),
             cache: health(!services.cache.is_degraded()),
             bus: health(!services.bus.is_degraded()),
             tally: health(!services.tally.is_degraded()),
+            sessions: health(!sessions.is_degraded()),
             limits: health(redis.health().is_up() && !throttle.is_alone()),
         });
         pulse

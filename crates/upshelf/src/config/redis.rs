@@ -56,6 +56,14 @@ pub(crate) struct RedisConfig {
     #[arg(long, env = setting!("REDIS_QUEUE_MAX"), value_name = "NUMBER", default_value = "10000", global = true,
         help_heading = "Redis")]
     redis_queue_max: usize,
+    /// How long a cached value is served from memory before Redis is asked whether it is still there
+    #[arg(long, env = setting!("CACHE_RECHECK"), value_name = "TIME", default_value = "60s", value_parser = duration,
+        global = true, help_heading = "Redis")]
+    pub(crate) cache_recheck: Duration,
+    /// How long a cached value is served from memory while other processes cannot be heard
+    #[arg(long, env = setting!("CACHE_MAX_STALE"), value_name = "TIME", default_value = "5s", value_parser = duration,
+        global = true, help_heading = "Redis")]
+    pub(crate) cache_max_stale: Duration,
 }
 
 impl RedisConfig {

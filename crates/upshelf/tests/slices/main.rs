@@ -1,6 +1,7 @@
 //! Whole stories, each told to the program itself: started as people start it, asked over HTTP and on the command line,
 //! on SQLite and on PostgreSQL.
 
+mod beside;
 mod client;
 mod command_line;
 mod difference;

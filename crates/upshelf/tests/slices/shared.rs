@@ -47,7 +47,9 @@ impl Pair {
                 let ready = process.ask("GET", "/readyz", None).await;
                 assert_eq!(ready.status, 200, "{}", ready.text());
                 let parts = &ready.json()["parts"];
-                ["redis", "cache", "bus", "tally", "limits"].iter().all(|part| parts[part] == health)
+                ["redis", "cache", "bus", "tally", "sessions", "limits"]
+                    .iter()
+                    .all(|part| parts[part] == health)
             })
             .await;
         }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use sqlx::{PgPool, SqlitePool};
 use tempfile::TempDir;
-use upshelf_testkit::{Database, Postgres, Program, temp_dir};
+use upshelf_testkit::{Database, Keep, Postgres, Program, RedisServer, temp_dir};
 
 use crate::client::Client;
 use crate::run::{Run, UPSHELF};
@@ -34,6 +34,11 @@ pub(crate) struct Site {
     at: SocketAddr,
     settings: Vec<(String, String)>,
     folder: TempDir,
+    /// What works the queues where the program itself does not.
+    _worker: Option<Program>,
+    redis: Option<RedisServer>,
+    /// Whether the story takes Redis away for a while.
+    is_cut: bool,
     /// Dropped last, after the program that uses it.
     _database: Option<Database>,
 }
@@ -62,7 +67,38 @@ impl Site {
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
             .collect();
         let (program, at) = serve(&settings).await;
-        Site { program, at, settings, folder, _database: database }
+        Site { program, at, settings, folder, _worker: None, redis: None, is_cut: false, _database: database }
+    }
+
+    /// Begins to serve an empty site by two processes over Redis: one answers requests, one works the queues.
+    pub(crate) async fn together(settings: &[(&str, &str)]) -> Site {
+        let redis = RedisServer::start().await;
+        let url = redis.url();
+        let more = [("UPSHELF_REDIS_URL", url.as_str()), ("UPSHELF_ROLE", "web")];
+        let settings: Vec<_> = settings.iter().copied().chain(more).collect();
+        let site = Site::start(Engine::Postgres, &settings).await;
+        let mut worker = Program::start(UPSHELF, ["worker"], &borrow(&site.settings));
+        worker.wait_for("working the queues", START).await;
+        Site { _worker: Some(worker), redis: Some(redis), ..site }
+    }
+
+    /// The same, but Redis is away for a while.
+    pub(crate) async fn cut(settings: &[(&str, &str)]) -> Site {
+        Site { is_cut: true, ..Site::together(settings).await }
+    }
+
+    /// Takes Redis away, where the story says so.
+    pub(crate) fn cut_redis(&self) {
+        if let Some(redis) = self.redis.as_ref().filter(|_| self.is_cut) {
+            redis.kill9();
+        }
+    }
+
+    /// Brings it back, with nothing in it.
+    pub(crate) async fn restore_redis(&self) {
+        if let Some(redis) = self.redis.as_ref().filter(|_| self.is_cut) {
+            redis.restart(Keep::Nothing).await;
+        }
     }
 
     /// Serves the same library by another process, with these settings too.

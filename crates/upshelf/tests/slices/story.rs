@@ -26,6 +26,8 @@ contract! {
     threads parts {
         sqlite => Site::start(Engine::Sqlite, SMALL_RULES).await,
         postgres => Site::start(Engine::Postgres, SMALL_RULES).await,
+        together => Site::together(SMALL_RULES).await,
+        cut => Site::cut(SMALL_RULES).await,
     }
 
     async fn a_list_is_imported_curated_by_votes_and_given_back(site: Site) {
@@ -42,6 +44,7 @@ async fn tell(mut site: Site) {
 
     let plan = Plan::of(&mut ada, &imported).await;
     let suggested = plan.suggest(&mut ada).await;
+    site.cut_redis();
     for suggestion in &suggested {
         let own = ada.ask("PUT", &vote_of(suggestion), Some(json!({ "value": 1 }))).await;
         assert_eq!((own.status, own.code().as_str()), (403, "own_suggestion"));
@@ -71,6 +74,7 @@ async fn tell(mut site: Site) {
 
     the_log_shows_rule_and_standing(&mut site.anybody(), &suggested).await;
     inboxes_hold_notices(&mut ada, &mut ben, &suggested).await;
+    site.restore_redis().await;
     a_curator_takes_the_edit_back(&mut admin, &mut ben, &mut cleo, &plan).await;
 
     let exported = export(&mut admin).await;

@@ -1,5 +1,6 @@
 -- Lists things with their counts, unless they were removed; an older version changes nothing.
--- KEYS: the list, its details (id -> `version up down`, with a minus behind it for what was removed), its state.
+-- KEYS: the list, its details (id -> `version up down`, with a minus behind it for what was removed), its state, what was
+-- removed and when.
 -- ARGV: epoch, life in ms, what else (complete: nothing competes but these and what is listed; known: only those that are
 -- listed or removed), then id, up, down, score, version for each.
 -- Reply: the board's epoch; when it is another than the caller's, nothing was done.
@@ -21,5 +22,5 @@ for at = 4, #ARGV, 5 do
   end
 end
 if ARGV[3] == 'complete' then redis.call('HSET', KEYS[3], 'complete', 1) end
-for at = 1, 3 do redis.call('PEXPIRE', KEYS[at], ARGV[2]) end
+for at = 1, 4 do redis.call('PEXPIRE', KEYS[at], ARGV[2]) end
 return epoch
