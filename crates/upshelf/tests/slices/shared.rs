@@ -6,7 +6,8 @@ use serde_json::json;
 use tokio::task::JoinSet;
 use upshelf_testkit::{Keep, RedisServer, wait_until};
 
-use crate::site::{Beside, Engine, Site};
+use crate::client::Client;
+use crate::site::{Beside, Engine, PASSWORD, SETUP_CODE, Site};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 /// A limit that gives nothing back within a test.
@@ -108,6 +109,52 @@ async fn a_used_redis_holds_no_key_that_the_documents_do_not_name() {
         assert!(names.iter().any(|name| is_named(&key.name, name)), "{} is not in docs/redis.md", key.name);
         assert!(key.ttl.is_some() || key.name == "cache:ns", "{} stays for ever", key.name);
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_change_through_one_process_shows_through_the_other_even_if_the_first_is_killed_before_it_tells() {
+    let redis = RedisServer::start().await;
+    let url = redis.url();
+    let settings = [("UPSHELF_REDIS_URL", url.as_str()), ("UPSHELF_ROLE", "web")];
+    let mut site = Site::start(Engine::Postgres, &settings).await;
+    let other = site.beside(&[("UPSHELF_ROLE", "all")]).await;
+    let mut first = json!({ "username": "keeper", "email": "keeper@example.org", "password": PASSWORD });
+    first["code"] = json!(SETUP_CODE);
+    let mut keeper = site.anybody().register("/api/v1/setup", first).await;
+    let list = "# A shelf\n\n## Entries\n\n- [Zero](https://example.org/zero) - What was there before.\n";
+    let reply = keeper.send("POST", "/api/v1/admin/import", "text/markdown", list.as_bytes()).await;
+    assert_eq!(reply.expect("the site answers").status, 200);
+    let mut doors = [site.anybody(), other.anybody()];
+    let title = async |door: &mut Client| {
+        let popular = door.get("/api/v1/resources/popular?limit=10").await;
+        popular["items"][0]["title"].as_str().map(str::to_owned)
+    };
+    let shown = doors[0].get("/api/v1/resources/popular?limit=10").await["items"][0].clone();
+    let rename = async |keeper: &mut Client, to: &str, version: &serde_json::Value| {
+        let edit = json!({
+            "kind": "edit", "resource_id": shown["id"], "base_version": version, "changes": { "title": to },
+        });
+        let made = keeper.post("/api/v1/suggestions", edit).await;
+        let path = format!("/api/v1/suggestions/{}/approve", made["id"].as_str().expect("it has an id"));
+        keeper.post(&path, json!({})).await;
+    };
+
+    rename(&mut keeper, "One", &shown["version"]).await;
+    for door in &mut doors {
+        wait_until("the first title", PATIENCE, async || title(door).await.as_deref() == Some("One")).await;
+    }
+    let version = doors[0].get("/api/v1/resources/popular?limit=10").await["items"][0]["version"].clone();
+    redis.pause();
+    rename(&mut keeper, "Two", &version).await;
+    site.kill9();
+    redis.resume();
+    let held = redis.command(&["GET", "cache:resources:popular:limit:10"]).await;
+    assert!(
+        held.contains("\"One\""),
+        "Redis still holds what the killed process could not tell it of: {held}"
+    );
+    let [_, door] = &mut doors;
+    wait_until("the job to forget it", PATIENCE, async || title(door).await.as_deref() == Some("Two")).await;
 }
 
 /// The names in the first column of the table of keys.
