@@ -19,6 +19,22 @@ impl Catalog {
         self.inner.services.cache.is_shared()
     }
 
+    /// Reads through the cache since the start, by where they were answered from.
+    pub fn cache_reads(&self) -> [(&'static str, u64); 4] {
+        let stats = self.inner.services.cache.stats();
+        [
+            ("memory", stats.hits_l1),
+            ("redis", stats.hits_l2),
+            ("stale", stats.hits_stale),
+            ("loader", stats.loads),
+        ]
+    }
+
+    /// How often this process has dropped all that it had cached, because it may have missed a change.
+    pub fn cache_flushes(&self) -> u64 {
+        self.inner.services.cache.stats().flushes
+    }
+
     /// Everything that competes on the top list.
     pub(crate) async fn load_top(&self) -> Result<Vec<(SuggestionId, Counts)>, upshelf_store::Error> {
         let top = self.store().read().await?.list_top(u32::MAX).await?;

@@ -30,6 +30,18 @@ impl Metrics {
         );
         metrics::describe_counter!("votes_total", "Votes cast and retracted.");
         metrics::describe_gauge!("queue_jobs", "Jobs by queue and state.");
+        metrics::describe_counter!(
+            "cache_reads_total",
+            "Reads through the cache, by where they were answered from."
+        );
+        metrics::describe_counter!(
+            "cache_flushes_total",
+            "Times that all cached values of this process were dropped."
+        );
+        metrics::describe_gauge!(
+            "shared_part_up",
+            "Whether a part that processes share through Redis is up."
+        );
         COUNTS.store(true, Ordering::Relaxed);
         Ok(Metrics(handle))
     }
@@ -71,6 +83,21 @@ pub(crate) fn vote(side: &'static str) {
 /// Notes how many jobs a queue has in a state.
 pub(crate) fn queue_jobs(queue: &str, state: &'static str, jobs: f64) {
     metrics::gauge!("queue_jobs", "queue" => queue.to_owned(), "state" => state).set(jobs);
+}
+
+/// Notes where reads through the cache were answered from, as counted since the start.
+pub(crate) fn cache_reads(from: &'static str, reads: u64) {
+    metrics::counter!("cache_reads_total", "from" => from).absolute(reads);
+}
+
+/// Notes how often this process has dropped all that it had cached.
+pub(crate) fn cache_flushes(times: u64) {
+    metrics::counter!("cache_flushes_total").absolute(times);
+}
+
+/// Notes whether a part that processes share through Redis is as it should be.
+pub(crate) fn shared_part(part: &'static str, is_up: bool) {
+    metrics::gauge!("shared_part_up", "part" => part).set(f64::from(u8::from(is_up)));
 }
 
 /// The method as a label; made-up methods must not make labels without end.

@@ -1,7 +1,5 @@
 //! For those who run the site: is it alive, is it ready, how is it doing; and the keys that tokens are signed with.
 
-use std::sync::Arc;
-
 use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -56,8 +54,15 @@ pub struct SharedParts {
 }
 
 impl SharedParts {
-    fn all(&self) -> [Health; 6] {
-        [self.redis, self.cache, self.bus, self.tally, self.sessions, self.limits]
+    fn named(&self) -> [(&'static str, Health); 6] {
+        [
+            ("redis", self.redis),
+            ("cache", self.cache),
+            ("bus", self.bus),
+            ("tally", self.tally),
+            ("sessions", self.sessions),
+            ("limits", self.limits),
+        ]
     }
 }
 
@@ -135,7 +140,7 @@ async fn readyz(State(web): State<Web>) -> impl IntoResponse {
         Err(_) => Health::Degraded,
     };
     let shared = web.shared();
-    let mut others = shared.iter().flat_map(SharedParts::all).chain([queue]);
+    let mut others = shared.iter().flat_map(SharedParts::named).map(|(_, health)| health).chain([queue]);
     let (code, status) = match (database, others.all(|part| part == Health::Up)) {
         (Health::Up, true) => (StatusCode::OK, Health::Up),
         (Health::Up, false) => (StatusCode::OK, Health::Degraded),
@@ -167,11 +172,19 @@ async fn jwks(State(web): State<Web>) -> Result<Json<Value>> {
 }
 
 /// The door for Prometheus: `GET /metrics`, on a listener of its own.
-pub fn metrics_router(metrics: Metrics, catalog: Catalog) -> Router {
-    Router::new().route("/metrics", get(scrape)).with_state((metrics, Arc::new(catalog)))
+pub fn metrics_router(metrics: Metrics, web: Web) -> Router {
+    Router::new().route("/metrics", get(scrape)).with_state((metrics, web))
 }
 
-async fn scrape(State((metrics, catalog)): State<(Metrics, Arc<Catalog>)>) -> Result<impl IntoResponse> {
+async fn scrape(State((metrics, web)): State<(Metrics, Web)>) -> Result<impl IntoResponse> {
+    let catalog = web.catalog();
+    for (from, reads) in catalog.cache_reads() {
+        metrics::cache_reads(from, reads);
+    }
+    metrics::cache_flushes(catalog.cache_flushes());
+    for (part, health) in web.shared().iter().flat_map(SharedParts::named) {
+        metrics::shared_part(part, health == Health::Up);
+    }
     for name in QueueName::ALL {
         let queue = name.as_str();
         let stats = catalog.queue().stats(queue).await.map_err(Problem::from)?;

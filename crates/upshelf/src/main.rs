@@ -15,11 +15,6 @@ use clap::{CommandFactory as _, FromArgMatches as _, Parser};
 
 use crate::commands::Command;
 use crate::config::Config;
-
-// The system's keeps the 19 MiB of a password hash for each thread that ever made one.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 /// A library that a community curates by voting
 #[derive(Debug, Parser)]
 #[command(name = "upshelf", version, about, max_term_width = 100, after_help = commands::EXAMPLES)]

@@ -35,7 +35,7 @@ async fn metrics_count_requests_by_route_and_queues_by_state() {
     let app = App::open().await;
     app.anon().get("/api/v1/resources/00000000-0000-7000-8000-000000000000").await.refused(404, "not_found");
     app.anon().get("/api/v1/made/up").await.refused(404, "not_found");
-    let door = metrics_router(metrics, app.web.catalog().clone());
+    let door = metrics_router(metrics, app.web.clone());
     let scrape = Request::get("/metrics").body(Body::empty()).expect("a request");
     let reply = door.oneshot(scrape).await.expect("a reply");
     let text = to_bytes(reply.into_body(), usize::MAX).await.expect("its body").to_vec();
@@ -48,6 +48,8 @@ async fn metrics_count_requests_by_route_and_queues_by_state() {
     );
     assert!(text.contains(r#"queue_jobs{queue="auto-approval",state="waiting"} 0"#), "{text}");
     assert!(text.contains("http_request_duration_seconds_bucket"), "{text}");
+    assert!(text.contains(r#"cache_reads_total{from="memory"}"#), "{text}");
+    assert!(!text.contains("shared_part_up"), "nothing is shared here");
 }
 
 #[tokio::test]

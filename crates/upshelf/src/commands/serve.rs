@@ -51,7 +51,7 @@ pub(super) async fn run(config: &Config) -> Result<()> {
     site.tracker.spawn(crate::site::keep_up_with_others(site.catalog.clone(), site.closing.clone()));
     if let Some((listener, metrics)) = metrics {
         eprintln!("metrics on http://{}/metrics", listener.local_addr()?);
-        let (router, settings) = (metrics_router(metrics, site.catalog.clone()), web.settings().clone());
+        let (router, settings) = (metrics_router(metrics, web.clone()), web.settings().clone());
         let closing = site.closing.clone();
         site.tracker.spawn(async move { upshelf_web::serve(listener, router, &settings, closing).await });
     }
