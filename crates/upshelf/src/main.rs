@@ -15,6 +15,7 @@ use clap::{CommandFactory as _, FromArgMatches as _, Parser};
 
 use crate::commands::Command;
 use crate::config::Config;
+
 /// A library that a community curates by voting
 #[derive(Debug, Parser)]
 #[command(name = "upshelf", version, about, max_term_width = 100, after_help = commands::EXAMPLES)]
