@@ -247,7 +247,9 @@ impl Pilot {
         if !shared.is_valid(link, &meta).await {
             return None;
         }
-        let Ok(value) = serde_json::from_slice::<T>(&raw.value) else {
+        // Checked as text at once, which is cheaper than each part by itself.
+        let text = std::str::from_utf8(&raw.value).ok();
+        let Some(value) = text.and_then(|text| serde_json::from_str::<T>(text).ok()) else {
             self.local.stats.foreign_values.count();
             tracing::debug!(key = &*self.key, "Redis holds a value of another type here");
             return None;
