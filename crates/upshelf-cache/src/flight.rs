@@ -3,10 +3,10 @@
 use std::any::Any;
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::watch;
+use tokio::sync::Notify;
 
 use crate::Source;
 use crate::entry::Entry;
@@ -25,10 +25,28 @@ pub(crate) enum Outcome {
 
 /// One load of one key, between its beginning and its end.
 pub(crate) struct Flight {
+    pub(crate) key: Arc<str>,
     /// The sequence number of the last invalidation before it began.
     pub(crate) began: u64,
     notes: Mutex<Notes>,
-    landing: watch::Receiver<Option<Outcome>>,
+    /// Its end; within, `None` when there was no outcome.
+    end: OnceLock<Option<Outcome>>,
+    landing: Notify,
+}
+
+/// Says how a flight ended; when it is dropped before, there is no outcome.
+pub(crate) struct Tower(Arc<Flight>);
+
+impl Tower {
+    pub(crate) fn tell(self, outcome: Outcome) {
+        self.0.end(Some(outcome));
+    }
+}
+
+impl Drop for Tower {
+    fn drop(&mut self) {
+        self.0.end(None);
+    }
 }
 
 /// What the loader has said about its value so far.
@@ -43,10 +61,18 @@ pub(crate) struct Notes {
 }
 
 impl Flight {
-    pub(crate) fn new(began: u64, everything: Arc<Tag>) -> (Arc<Self>, watch::Sender<Option<Outcome>>) {
-        let (tower, landing) = watch::channel(None);
+    pub(crate) fn new(key: &str, began: u64, everything: Arc<Tag>) -> (Arc<Self>, Tower) {
         let notes = Mutex::new(Notes { tags: vec![everything], names: Vec::new(), ttl: None, store: true });
-        (Arc::new(Self { began, notes, landing }), tower)
+        let flight =
+            Arc::new(Self { key: key.into(), began, notes, end: OnceLock::new(), landing: Notify::new() });
+        (Arc::clone(&flight), Tower(flight))
+    }
+
+    /// Only the first end counts.
+    fn end(&self, outcome: Option<Outcome>) {
+        if self.end.set(outcome).is_ok() {
+            self.landing.notify_waiters();
+        }
     }
 
     pub(crate) fn notes(&self) -> MutexGuard<'_, Notes> {
@@ -67,7 +93,12 @@ impl Flight {
 
     /// Waits for the end; `None` when there was no outcome.
     pub(crate) async fn landed(&self) -> Option<Outcome> {
-        self.landing.clone().wait_for(Option::is_some).await.ok().and_then(|outcome| outcome.clone())
+        // It hears also of an end between here and the look.
+        let landing = self.landing.notified();
+        if self.end.get().is_none() {
+            landing.await;
+        }
+        self.end.get().cloned().flatten()
     }
 }
 

@@ -8,12 +8,12 @@ use std::time::Duration;
 
 use quick_cache::sync::Cache as Entries;
 use quick_cache::{OptionsBuilder, Weighter};
-use tokio::sync::{Notify, watch};
+use tokio::sync::Notify;
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
 use crate::entry::{Entry, nanoseconds};
-use crate::flight::{Flight, Flights, Outcome};
+use crate::flight::{Flight, Flights, Tower};
 use crate::glob;
 use crate::inv::{Inv, Level, Receipt};
 use crate::stats::Counters;
@@ -70,7 +70,7 @@ pub(crate) enum Boarding {
     /// Wait for somebody else's load.
     Joined(Arc<Flight>),
     /// Load, and tell the tower.
-    Leading(Arc<Flight>, watch::Sender<Option<Outcome>>),
+    Leading(Arc<Flight>, Tower),
 }
 
 /// What a flight brings home.
@@ -178,8 +178,8 @@ impl Local {
         {
             return Boarding::Joined(Arc::clone(flight));
         }
-        let (flight, tower) = Flight::new(self.sequence(), self.everything());
-        stripe.insert(key.into(), Arc::clone(&flight));
+        let (flight, tower) = Flight::new(key, self.sequence(), self.everything());
+        stripe.insert(Arc::clone(&flight.key), Arc::clone(&flight));
         Boarding::Leading(flight, tower)
     }
 
@@ -211,10 +211,10 @@ impl Local {
     }
 
     /// Begins a flight that takes the place of any other.
-    pub(crate) fn seize(&self, key: &str) -> (Arc<Flight>, watch::Sender<Option<Outcome>>) {
+    pub(crate) fn seize(&self, key: &str) -> (Arc<Flight>, Tower) {
         let mut stripe = self.flights.of(key);
-        let (flight, tower) = Flight::new(self.sequence(), self.everything());
-        stripe.insert(key.into(), Arc::clone(&flight));
+        let (flight, tower) = Flight::new(key, self.sequence(), self.everything());
+        stripe.insert(Arc::clone(&flight.key), Arc::clone(&flight));
         (flight, tower)
     }
 

@@ -10,7 +10,7 @@ use tokio::time::{Instant, timeout};
 use crate::entry::{Entry, length, weight};
 use crate::flight::{Flight, Notes, Outcome};
 use crate::local::{Cargo, Local};
-use crate::shared::{Filled, Goods, Lease, Meta, Question, Raw, Shared, Turn};
+use crate::shared::{Filled, Goods, Lease, Link, Meta, Raw, Shared, Turn};
 use crate::{Context, Policy, Source, Value};
 
 /// How long an older value is served without another look while somebody else loads.
@@ -198,7 +198,8 @@ impl Pilot {
         let (mut wanting, mut waiter) = (Vec::new(), None);
         loop {
             let Some(question) = shared.question(&self.key) else { return Approach::Load(None, None) };
-            let (turn, raw) = match shared.read(&question, spare, &wanting).await {
+            let link = question.link();
+            let (turn, raw) = match shared.read(question, spare, wanting.clone()).await {
                 Ok(answer) => answer,
                 Err(error) => {
                     if !error.is_away() {
@@ -210,9 +211,9 @@ impl Pilot {
             };
             let mut entry = None;
             if let Some(raw) = raw {
-                entry = self.examine::<T>(shared, &question, &raw).await.map(Arc::new);
+                entry = self.examine::<T>(shared, &link, &raw).await.map(Arc::new);
                 if entry.is_none() {
-                    wanting = raw.meta;
+                    wanting = raw.meta().to_vec();
                 }
             }
             match (turn, entry) {
@@ -238,15 +239,17 @@ impl Pilot {
     }
 
     /// Makes an entry of what the other level has, if that is valid.
-    async fn examine<T: Value>(&self, shared: &Shared, question: &Question, raw: &Raw) -> Option<Entry> {
-        let Some(meta) = Meta::read(&raw.meta).filter(|meta| meta.is_of(&raw.value)) else {
+    async fn examine<T: Value>(&self, shared: &Shared, link: &Link, raw: &Raw) -> Option<Entry> {
+        let Some(meta) = Meta::read(raw.meta()).filter(|meta| meta.is_of(&raw.value)) else {
             self.local.stats.foreign_values.count();
             return None;
         };
-        if !shared.is_valid(question, &meta).await {
+        if !shared.is_valid(link, &meta).await {
             return None;
         }
-        let Ok(value) = serde_json::from_slice::<T>(&raw.value) else {
+        // Checked as text at once, which is cheaper than each part by itself.
+        let text = std::str::from_utf8(&raw.value).ok();
+        let Some(value) = text.and_then(|text| serde_json::from_str::<T>(text).ok()) else {
             self.local.stats.foreign_values.count();
             tracing::debug!(key = &*self.key, "Redis holds a value of another type here");
             return None;

@@ -4,11 +4,10 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
 
 use crate::entry::Entry;
-use crate::flight::{Flight, Outcome};
+use crate::flight::{Flight, Outcome, Tower};
 use crate::local::Boarding;
 use crate::pilot::Pilot;
 use crate::{Context, Core, Hit, LoadError, Policy, Source, Value};
@@ -106,16 +105,16 @@ impl<T: Value> Region<T> {
         for tag in tags {
             local.put_tag(&flight, tag.as_ref());
         }
-        let mut pilot = self.pilot(key, Arc::clone(&flight));
+        let mut pilot = self.pilot(Arc::clone(&flight));
         if self.core.shared.is_none() {
             let entry = pilot.land_value(value);
-            tower.send_replace(Some(Outcome::Loaded(entry, Source::Loaded)));
+            tower.tell(Outcome::Loaded(entry, Source::Loaded));
             return;
         }
         local.tasks().spawn(async move {
             let entry = pilot.put(value).await;
             drop(pilot);
-            tower.send_replace(Some(Outcome::Loaded(entry, Source::Loaded)));
+            tower.tell(Outcome::Loaded(entry, Source::Loaded));
         });
         flight.landed().await;
     }
@@ -138,7 +137,7 @@ impl<T: Value> Region<T> {
     {
         let is_wanted = |entry: &Entry| now < entry.deadlines.early;
         if let Boarding::Leading(flight, tower) = self.core.local.board(key, is_wanted) {
-            self.take_off(key, flight, tower, self.policy.spare(), load);
+            self.take_off(flight, tower, self.policy.spare(), load);
         }
     }
 
@@ -166,7 +165,7 @@ impl<T: Value> Region<T> {
                     }
                 }
                 Boarding::Leading(flight, tower) => {
-                    self.take_off(key, Arc::clone(&flight), tower, 0.0, load);
+                    self.take_off(Arc::clone(&flight), tower, 0.0, load);
                     if let Some(limit) = self.policy.soft_timeout
                         && timeout(limit, flight.landed()).await.is_err()
                         // Also what another process loaded, and this one has seen only now.
@@ -201,32 +200,26 @@ impl<T: Value> Region<T> {
     }
 
     /// Runs a loader on its own, so that no reader's end is its end.
-    fn take_off<F, Fut, E>(
-        &self,
-        key: &str,
-        flight: Arc<Flight>,
-        tower: watch::Sender<Option<Outcome>>,
-        spare: f64,
-        load: F,
-    ) where
+    fn take_off<F, Fut, E>(&self, flight: Arc<Flight>, tower: Tower, spare: f64, load: F)
+    where
         F: FnOnce(Context) -> Fut + Send + 'static,
         Fut: Future<Output = Result<T, E>> + Send + 'static,
         E: Send + Sync + 'static,
     {
-        let mut pilot = self.pilot(key, flight);
+        let mut pilot = self.pilot(flight);
         self.core.local.tasks().spawn(async move {
             let outcome = pilot.fly(spare, load).await;
             // Those who wait look at the cache again at once: the flight must have ended before they hear of it.
             drop(pilot);
-            tower.send_replace(Some(outcome));
+            tower.tell(outcome);
         });
     }
 
-    fn pilot(&self, key: &str, flight: Arc<Flight>) -> Pilot {
+    fn pilot(&self, flight: Arc<Flight>) -> Pilot {
         Pilot {
             local: Arc::clone(&self.core.local),
             shared: self.core.shared.clone(),
-            key: key.into(),
+            key: Arc::clone(&flight.key),
             flight,
             policy: self.policy,
             has_landed: false,

@@ -3,6 +3,7 @@ mod meta;
 mod names;
 mod news;
 mod peers;
+mod reads;
 mod state;
 mod tell;
 mod token;
@@ -21,12 +22,13 @@ pub(crate) use self::meta::Meta;
 use self::names::{Names, Value};
 use self::news::Identity;
 use self::peers::Peers;
-use self::state::{Link, State};
+use self::reads::{Read, Reads};
+pub(crate) use self::state::Link;
+use self::state::State;
 use self::token::{Mirror, Token};
 pub(crate) use self::waiting::Waiter;
 use self::waiting::Waiting;
 
-static READ: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("../lua/read-3.lua")));
 static SEIZE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("../lua/seize-1.lua")));
 static HOLD: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("../lua/hold-1.lua")));
 static RELEASE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("../lua/release-1.lua")));
@@ -56,6 +58,7 @@ pub(crate) struct Shared {
     names: Names,
     identity: Identity,
     mirror: Mirror,
+    reads: Reads,
     state: State,
     waiting: Waiting,
     /// The number of the last invalidation that this process told of, and the lock that keeps them in order.
@@ -66,6 +69,7 @@ pub(crate) struct Shared {
 }
 
 /// The right to load a value and to store it.
+#[derive(Debug)]
 pub(crate) struct Lease {
     value: Value,
     token: String,
@@ -77,14 +81,24 @@ pub(crate) struct Lease {
 }
 
 /// A value as Redis has it.
+#[derive(Debug)]
 pub(crate) struct Raw {
     pub(crate) value: Vec<u8>,
-    pub(crate) meta: Vec<u8>,
+    /// Its meta from `meta_at` on.
+    head: Vec<u8>,
+    meta_at: usize,
     /// How long Redis keeps it.
     pub(crate) left: Duration,
 }
 
+impl Raw {
+    pub(crate) fn meta(&self) -> &[u8] {
+        &self.head[self.meta_at..]
+    }
+}
+
 /// Who is to load a value.
+#[derive(Debug)]
 pub(crate) enum Turn {
     /// Nobody: it is fresh.
     Nobody,
@@ -95,6 +109,7 @@ pub(crate) enum Turn {
 }
 
 /// A question for a value: its names, on the terms of one link.
+#[derive(Debug)]
 pub(crate) struct Question {
     value: Value,
     link: Arc<Link>,
@@ -102,9 +117,13 @@ pub(crate) struct Question {
 }
 
 impl Question {
-    fn lease(&self, names: &Names, token: String, given: u64) -> Lease {
-        let value = names.complete(self.value.keys[0].clone());
-        Lease { value, token, given, lessons: self.lessons, link: Arc::clone(&self.link) }
+    pub(crate) fn link(&self) -> Arc<Link> {
+        Arc::clone(&self.link)
+    }
+
+    fn lease(self, token: String, given: u64) -> Lease {
+        let Self { value, link, lessons } = self;
+        Lease { value, token, given, lessons, link }
     }
 }
 
@@ -128,9 +147,11 @@ pub(crate) enum Filled {
 
 impl Shared {
     pub(crate) fn new(redis: &Redis) -> Self {
+        let quick = redis.line(Lane::Cache, Class::FailFast);
         Self {
             redis: redis.clone(),
-            quick: redis.line(Lane::Cache, Class::FailFast),
+            reads: Reads::new(redis, quick.clone()),
+            quick,
             sure: redis.line(Lane::General, Class::Queue),
             names: Names::of(redis.keys()),
             identity: Identity::new(),
@@ -183,45 +204,24 @@ impl Shared {
     /// one that was found invalid.
     pub(crate) async fn read(
         &self,
-        question: &Question,
+        question: Question,
         spare: f64,
-        wanting: &[u8],
+        wanting: Vec<u8>,
     ) -> Result<(Turn, Option<Raw>), Error> {
-        let token = self.identity.unique();
-        let mut lease_life = [0; 20];
-        let args: [&[u8]; 4] =
-            [token.as_bytes(), decimal(millis(LEASE), &mut lease_life), &share(spare), wanting];
-        let reply = self.quick(&question.link).eval(&READ, &question.value.keys, &args).await;
-        let (turn, given, value, meta, left): (u8, u64, Vec<u8>, Vec<u8>, i64) = match reply {
-            Ok(reply) => reply,
-            Err(error) => {
-                // It may have been given all the same.
-                self.give_back(&question.lease(&self.names, token, 0));
-                return Err(error);
-            }
-        };
-        let left = u64::try_from(left).ok().filter(|left| *left > 0).map(Duration::from_millis);
-        let raw = left.filter(|_| !meta.is_empty()).map(|left| Raw { value, meta, left });
-        let turn = match turn {
-            0 => Turn::Nobody,
-            1 => Turn::Mine(question.lease(&self.names, token, given)),
-            _ => Turn::Theirs,
-        };
-        Ok((turn, raw))
+        self.reads.ask(Read { question, spare, wanting }).await
     }
 
     /// Takes the lease of a value that is at hand from whoever has it.
     pub(crate) async fn seize(&self, question: Question) -> Result<Lease, Error> {
-        let Question { value, link, lessons } = question;
         let token = self.identity.unique();
         let args = [token.clone(), millis(LEASE).to_string()];
-        let given = self.quick(&link).eval(&SEIZE, &value.keys[2..], &args).await?;
-        Ok(Lease { value, token, given, lessons, link })
+        let given = self.quick(&question.link).eval(&SEIZE, &question.value.keys[2..], &args).await?;
+        Ok(question.lease(token, given))
     }
 
     /// Says whether nothing that a value depends on was invalidated since its load began.
-    pub(crate) async fn is_valid(&self, question: &Question, meta: &Meta<'_>) -> bool {
-        if meta.namespace != *question.link.namespace {
+    pub(crate) async fn is_valid(&self, link: &Link, meta: &Meta<'_>) -> bool {
+        if meta.namespace != *link.namespace {
             return false;
         }
         let mut doubted = Vec::new();
@@ -230,8 +230,11 @@ impl Shared {
                 doubted.push((tag, token));
             }
         }
+        if doubted.is_empty() {
+            return true;
+        }
         // A token that is unknown here, or another: this process may be the one that lags behind.
-        let line = self.quick(&question.link);
+        let line = self.quick(link);
         let looks = doubted.into_iter().map(|(tag, token)| {
             let line = &line;
             async move {
@@ -341,15 +344,6 @@ impl Shared {
         });
     }
 
-    /// As [`release`](Self::release), of a lease that is perhaps not there.
-    fn give_back(&self, lease: &Lease) {
-        let (line, key, token) = (self.quick.clone(), lease.value.keys[2].clone(), lease.token.clone());
-        self.redis.spawn(async move {
-            // It ends by itself.
-            let _ = line.eval::<u8>(&RELEASE, &[key], &[token]).await;
-        });
-    }
-
     /// Waits until somebody says that a key has landed.
     pub(crate) fn wait_for(&self, key: &str) -> Waiter<'_> {
         self.waiting.wait_for(key)
@@ -358,22 +352,4 @@ impl Shared {
 
 fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
-}
-
-/// Writes a number without allocating.
-fn decimal(mut number: u64, buffer: &mut [u8; 20]) -> &[u8] {
-    let mut at = buffer.len();
-    loop {
-        at -= 1;
-        buffer[at] = b'0' + u8::try_from(number % 10).expect("it is a digit");
-        number /= 10;
-        if number == 0 {
-            return &buffer[at..];
-        }
-    }
-}
-
-/// Writes a share of 0 to 1.
-fn share(share: f64) -> Vec<u8> {
-    if share == 0.0 { b"0".to_vec() } else { share.to_string().into_bytes() }
 }

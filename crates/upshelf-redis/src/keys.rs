@@ -53,6 +53,6 @@ impl Keys {
     /// Names what belongs to another key (a complete one) and must lie in its slot: `cache:lease` of `cache:tags` is
     /// `cache:lease:{cache:tags}`, in both layouts.
     pub fn companion(&self, kind: &str, of: &str) -> String {
-        format!("{}{kind}:{{{of}}}", self.prefix)
+        [&*self.prefix, kind, ":{", of, "}"].concat()
     }
 }

@@ -15,7 +15,7 @@ const MOST: usize = 10_000;
 /// The terms on which Redis is believed: a life of the server in which this process has told all it had to tell, and
 /// hears all that others tell.
 #[derive(Debug)]
-pub(super) struct Link {
+pub(crate) struct Link {
     pub(super) life: Life,
     /// The token that every value of now carries: `<life>:<µs>-<unique>`.
     pub(super) namespace: Arc<str>,

@@ -5,6 +5,7 @@ mod fleet;
 mod interleavings;
 mod outages;
 mod parts;
+mod reads;
 mod shared;
 mod support;
 mod time;
