@@ -28,10 +28,6 @@ use anyhow::{Context as _, Result, bail};
 
 use crate::lab::{Engine, Lab};
 
-// As the product has it: what runs in this process is measured as it runs there.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 const USAGE: &str = "usage: upshelf-bench votes|reads|startup|search|all --server PATH \
     [--engine sqlite|postgres] [--rounds 5] [--seconds 2], or: upshelf-bench limits|cache [--rounds 5]";
 
