@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::task::JoinSet;
 use tokio::time::{Instant, advance, pause, resume, sleep_until};
-use upshelf_testkit::{RedisCluster, RedisServer, unique_prefix, wait_until};
+use upshelf_testkit::{RedisCluster, RedisSentinel, RedisServer, unique_prefix, wait_until};
 use upshelf_throttle::{Adjustment, Limiter, Mode, Policy, Rate, Shared, Subject, Throttle};
 
 use crate::parts::{self, PATIENCE, ada, policy, redis, redis_within, ten_a_minute};
@@ -249,6 +249,46 @@ async fn while_redis_hangs_answers_come_in_time_and_nobody_is_refused_for_it() {
         !throttle.is_alone()
     })
     .await;
+}
+
+#[tokio::test]
+async fn a_new_primary_counts_on() {
+    let sentinel = RedisSentinel::start().await;
+    let processes = [(), ()].map(|()| redis_within(Duration::from_millis(200), &sentinel.url(), ""));
+    let throttles = processes.each_ref().map(|redis| Throttle::shared(Mode::On, redis, []));
+    let (ada, day) = (ada(), policy("day", Rate::per_day(100)));
+    let counts_together = async |throttle: &Throttle| {
+        throttle.peek(&ada, &[&day], 0).await;
+        !throttle.is_alone()
+    };
+    for throttle in &throttles {
+        wait_until("the primary", PATIENCE, async || {
+            throttle.take(&ada, &[&day], 1).await;
+            counts_together(throttle).await
+        })
+        .await;
+    }
+    let begun = Instant::now();
+    sentinel.kill_primary().await;
+    for throttle in &throttles {
+        wait_until("the outage to be noticed", PATIENCE, async || {
+            assert!(throttle.take(&ada, &[&day], 1).await.is_allowed, "nobody is refused for it");
+            throttle.is_alone()
+        })
+        .await;
+    }
+    for throttle in &throttles {
+        wait_until("the new primary", 3 * PATIENCE, async || counts_together(throttle).await).await;
+    }
+    assert!(begun.elapsed() < Duration::from_secs(30), "{:?}", begun.elapsed());
+    let [one, two] = &throttles;
+    let before = two.peek(&ada, &[&day], 0).await.usages[0].remaining;
+    one.take(&ada, &[&day], 10).await;
+    assert_eq!(
+        two.peek(&ada, &[&day], 0).await.usages[0].remaining,
+        before - 10,
+        "they count together again"
+    );
 }
 
 #[tokio::test]
