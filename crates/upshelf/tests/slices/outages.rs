@@ -16,7 +16,7 @@ use crate::site::{Beside, Engine, PASSWORD, SETUP_CODE, Site, on};
 const PATIENCE: Duration = Duration::from_secs(60);
 const MEMBERS: usize = 6;
 const SUGGESTIONS: usize = 12;
-/// As long as the issue of the outage may be seen; a busy machine is given twice what is promised.
+/// How soon all agree after an outage; a busy machine is given twice the two seconds that are aimed at.
 const SOON: Duration = Duration::from_secs(4);
 /// No vote waits longer for a Redis that does not answer.
 const LONGEST: Duration = Duration::from_secs(3);
