@@ -38,10 +38,6 @@ impl Entry {
         !self.tags.iter().any(|tag| tag.was_touched_after(self.began))
     }
 
-    pub(crate) fn typed<T: Send + Sync + 'static>(&self) -> Option<Arc<T>> {
-        Arc::clone(&self.value).downcast().ok()
-    }
-
     /// Tells whether no refresh failed lately.
     pub(crate) fn may_retry(&self, now: Instant) -> bool {
         nanoseconds(now.saturating_duration_since(self.loaded_at)) >= self.retry_at.load(Ordering::Relaxed)

@@ -1,9 +1,14 @@
 //! What a read returns.
 
 use std::fmt;
+use std::marker::PhantomData;
 use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::entry::Entry;
 
 /// Where a value came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -21,9 +26,11 @@ pub enum Source {
 
 /// A value, shared with the cache, and where it came from.
 pub struct Hit<T> {
-    pub(crate) value: Arc<T>,
-    pub(crate) source: Source,
-    pub(crate) age: Duration,
+    /// Invariant: its value is a `T`.
+    entry: Arc<Entry>,
+    read_at: Instant,
+    source: Source,
+    value: PhantomData<Arc<T>>,
 }
 
 impl<T> Hit<T> {
@@ -32,37 +39,45 @@ impl<T> Hit<T> {
         self.source
     }
 
-    /// Returns how long ago the value was loaded.
+    /// Returns how old the value was when it was read.
     pub fn age(&self) -> Duration {
-        self.age
+        self.read_at.saturating_duration_since(self.entry.loaded_at)
+    }
+}
+
+impl<T: Send + Sync + 'static> Hit<T> {
+    /// Serves an entry, whose value must be a `T`.
+    pub(crate) fn new(entry: Arc<Entry>, read_at: Instant, source: Source) -> Self {
+        debug_assert!(entry.value.is::<T>());
+        Self { entry, read_at, source, value: PhantomData }
     }
 
     /// Returns the shared value itself.
     pub fn into_arc(self) -> Arc<T> {
-        self.value
+        Arc::clone(&self.entry.value).downcast().expect("a hit is made of an entry of its type")
     }
 }
 
-impl<T> Deref for Hit<T> {
+impl<T: Send + Sync + 'static> Deref for Hit<T> {
     type Target = T;
 
     fn deref(&self) -> &T {
-        &self.value
+        self.entry.value.downcast_ref().expect("a hit is made of an entry of its type")
     }
 }
 
 impl<T> Clone for Hit<T> {
     fn clone(&self) -> Self {
-        Self { value: Arc::clone(&self.value), ..*self }
+        Self { entry: Arc::clone(&self.entry), ..*self }
     }
 }
 
-impl<T: fmt::Debug> fmt::Debug for Hit<T> {
+impl<T: fmt::Debug + Send + Sync + 'static> fmt::Debug for Hit<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Hit")
-            .field("value", &self.value)
+            .field("value", &**self)
             .field("source", &self.source)
-            .field("age", &self.age)
+            .field("age", &self.age())
             .finish()
     }
 }

@@ -119,6 +119,13 @@ impl Local {
         self.distrusted.store(TRUSTED, Ordering::Release);
     }
 
+    /// Says whether an entry may be served without another thought: what most reads find.
+    pub(crate) fn is_settled(&self, entry: &Entry, now: Instant) -> bool {
+        now < entry.verify
+            && now < entry.deadlines.early
+            && self.distrusted.load(Ordering::Acquire) == TRUSTED
+    }
+
     /// Says whether an entry may be served without asking the other level.
     pub(crate) fn trusts(&self, entry: &Entry, now: Instant) -> bool {
         let since = self.distrusted.load(Ordering::Acquire);

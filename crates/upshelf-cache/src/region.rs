@@ -20,12 +20,6 @@ pub struct Region<T> {
     value: PhantomData<fn() -> T>,
 }
 
-/// An entry of the right type.
-struct Found<T> {
-    entry: Arc<Entry>,
-    value: Arc<T>,
-}
-
 impl<T: Value> Region<T> {
     pub(crate) fn new(core: Arc<Core>, name: &str, policy: Policy) -> Self {
         Self { core, name: name.into(), policy, value: PhantomData }
@@ -45,35 +39,49 @@ impl<T: Value> Region<T> {
         E: Send + Sync + 'static,
     {
         let now = Instant::now();
-        let local = &self.core.local;
-        let stale = match self.find(key) {
-            Some(found) if now >= found.entry.deadlines.keep => None,
-            Some(found) => {
-                let is_trusted = local.trusts(&found.entry, now);
-                if is_trusted && now < found.entry.deadlines.early {
-                    local.stats.hits_l1.count();
-                    return Ok(found.hit(now, Source::L1));
-                }
-                let may_retry = found.entry.may_retry(now);
-                if is_trusted && now < found.entry.deadlines.fresh {
-                    if may_retry {
-                        self.refresh(key, now, load);
-                    }
-                    local.stats.hits_l1.count();
-                    return Ok(found.hit(now, Source::L1));
-                }
-                if !may_retry {
-                    local.stats.hits_stale.count();
-                    return Ok(found.hit(now, Source::Stale));
-                }
-                Some(found)
+        match self.find(key) {
+            Some(entry) if self.core.local.is_settled(&entry, now) => {
+                self.core.local.stats.hits_l1.count();
+                Ok(Hit::new(entry, now, Source::L1))
             }
-            None => None,
-        };
+            found => self.decide(key, now, found, load).await,
+        }
+    }
+
+    /// Serves what was found, or has it loaded.
+    async fn decide<F, Fut, E>(
+        &self,
+        key: &str,
+        now: Instant,
+        found: Option<Arc<Entry>>,
+        load: F,
+    ) -> Result<Hit<T>, LoadError<E>>
+    where
+        F: FnOnce(Context) -> Fut + Send + 'static,
+        Fut: Future<Output = Result<T, E>> + Send + 'static,
+        E: Send + Sync + 'static,
+    {
+        let local = &self.core.local;
+        let found = found.filter(|entry| now < entry.deadlines.keep);
+        if let Some(entry) = &found {
+            let may_retry = entry.may_retry(now);
+            if now < entry.deadlines.fresh && local.trusts(entry, now) {
+                local.stats.hits_l1.count();
+                let hit = Hit::new(Arc::clone(entry), now, Source::L1);
+                if may_retry && now >= entry.deadlines.early {
+                    self.refresh(key, now, load);
+                }
+                return Ok(hit);
+            }
+            if !may_retry {
+                local.stats.hits_stale.count();
+                return Ok(Hit::new(Arc::clone(entry), now, Source::Stale));
+            }
+        }
         local.stats.misses.count();
-        let outcome = self.load(key, now, stale, load).await;
+        let outcome = self.load(key, now, found, load).await;
         if let Ok(hit) = &outcome {
-            match hit.source {
+            match hit.source() {
                 Source::L1 => local.stats.hits_l1.count(),
                 Source::L2 => local.stats.hits_l2.count(),
                 Source::Stale => local.stats.hits_stale.count(),
@@ -87,8 +95,8 @@ impl<T: Value> Region<T> {
     pub fn peek(&self, key: &str) -> Option<Hit<T>> {
         let now = Instant::now();
         self.find(key)
-            .filter(|found| now < found.entry.deadlines.fresh && self.core.local.trusts(&found.entry, now))
-            .map(|found| found.hit(now, Source::L1))
+            .filter(|entry| now < entry.deadlines.fresh && self.core.local.trusts(entry, now))
+            .map(|entry| Hit::new(entry, now, Source::L1))
     }
 
     /// Writes a value that the caller has just made.
@@ -119,13 +127,14 @@ impl<T: Value> Region<T> {
         flight.landed().await;
     }
 
-    fn find(&self, key: &str) -> Option<Found<T>> {
+    /// Finds a clean entry of this type.
+    fn find(&self, key: &str) -> Option<Arc<Entry>> {
         let entry = self.core.local.find(key)?;
-        let value = entry.typed();
-        if value.is_none() {
+        if !entry.value.is::<T>() {
             tracing::error!(key, region = &*self.name, "another region holds a value of another type here");
+            return None;
         }
-        Some(Found { value: value?, entry })
+        Some(entry)
     }
 
     /// Loads in the background, unless somebody does.
@@ -145,7 +154,7 @@ impl<T: Value> Region<T> {
         &self,
         key: &str,
         now: Instant,
-        stale: Option<Found<T>>,
+        stale: Option<Arc<Entry>>,
         load: F,
     ) -> Result<Hit<T>, LoadError<E>>
     where
@@ -159,19 +168,15 @@ impl<T: Value> Region<T> {
             |entry: &Entry| now < entry.deadlines.fresh && entry.value.is::<T>() && local.trusts(entry, now);
         loop {
             match local.board(key, is_wanted) {
-                Boarding::Found(entry) => {
-                    if let Some(value) = entry.typed() {
-                        return Ok(Found { entry, value }.hit(now, Source::L1));
-                    }
-                }
+                Boarding::Found(entry) => return Ok(Hit::new(entry, now, Source::L1)),
                 Boarding::Leading(flight, tower) => {
                     self.take_off(Arc::clone(&flight), tower, 0.0, load);
                     if let Some(limit) = self.policy.soft_timeout
                         && timeout(limit, flight.landed()).await.is_err()
                         // Also what another process loaded, and this one has seen only now.
-                        && let Some(old) = self.find(key).filter(|old| now < old.entry.deadlines.keep)
+                        && let Some(old) = self.find(key).filter(|old| now < old.deadlines.keep)
                     {
-                        return Ok(old.hit(now, Source::Stale));
+                        return Ok(Hit::new(old, now, Source::Stale));
                     }
                     let answer = match flight.landed().await {
                         Some(outcome) => answer(outcome).expect("this reader's own loader has its types"),
@@ -181,9 +186,9 @@ impl<T: Value> Region<T> {
                 }
                 Boarding::Joined(flight) => {
                     if let Some(stale) = &stale
-                        && now >= stale.entry.deadlines.fresh
+                        && now >= stale.deadlines.fresh
                     {
-                        return Ok(stale.hit(now, Source::Stale));
+                        return Ok(Hit::new(Arc::clone(stale), now, Source::Stale));
                     }
                     let Some(outcome) = flight.landed().await else { return Err(LoadError::Crashed) };
                     // A reader that came after an invalidation takes nothing from a load that began before it, and
@@ -230,25 +235,15 @@ impl<T: Value> Region<T> {
     fn save<E>(
         &self,
         key: &str,
-        stale: Option<Found<T>>,
+        stale: Option<Arc<Entry>>,
         error: LoadError<E>,
     ) -> Result<Hit<T>, LoadError<E>> {
         match stale {
-            Some(stale) if stale.entry.is_clean() => {
+            Some(stale) if stale.is_clean() => {
                 tracing::debug!(key, region = &*self.name, %error, "served past its time");
-                Ok(stale.hit(Instant::now(), Source::Stale))
+                Ok(Hit::new(stale, Instant::now(), Source::Stale))
             }
             _ => Err(error),
-        }
-    }
-}
-
-impl<T> Found<T> {
-    fn hit(&self, now: Instant, source: Source) -> Hit<T> {
-        Hit {
-            value: Arc::clone(&self.value),
-            source,
-            age: now.saturating_duration_since(self.entry.loaded_at),
         }
     }
 }
@@ -257,8 +252,10 @@ impl<T> Found<T> {
 fn answer<T: Value, E: Send + Sync + 'static>(outcome: Outcome) -> Option<Result<Hit<T>, LoadError<E>>> {
     Some(match outcome {
         Outcome::Loaded(entry, source) => {
-            let value = entry.typed()?;
-            Ok(Found { entry, value }.hit(Instant::now(), source))
+            if !entry.value.is::<T>() {
+                return None;
+            }
+            Ok(Hit::new(entry, Instant::now(), source))
         }
         Outcome::Failed(error) => Err(LoadError::Failed(error.downcast().ok()?)),
         Outcome::TimedOut => Err(LoadError::TimedOut),

@@ -57,6 +57,11 @@ macro_rules! on {
 }
 pub(crate) use on;
 
+/// Pages in memory per connection, in KiB as SQLite counts them. A large import fits the writer's; a reader finds what it lacks in
+/// the system's cache of the file.
+const WRITER_CACHE: &str = "-8192";
+const READER_CACHE: &str = "-2048";
+
 pub(crate) static SQLITE: sqlx::migrate::Migrator = sqlx::migrate!("migrations/sqlite");
 static POSTGRES: sqlx::migrate::Migrator = sqlx::migrate!("migrations/postgres");
 
@@ -94,7 +99,7 @@ impl Store {
             SQLITE.run(&write).await?;
             let read = SqlitePoolOptions::new()
                 .max_connections(4)
-                .connect_with(options.read_only(true))
+                .connect_with(options.read_only(true).pragma("cache_size", READER_CACHE))
                 .await
                 .during("open the SQLite file for reading")?;
             Pools::Sqlite { write, read }
@@ -159,7 +164,7 @@ fn sqlite_options(url: &str) -> Result<SqliteConnectOptions> {
         .foreign_keys(true)
         .busy_timeout(Duration::from_secs(10))
         .pragma("temp_store", "memory")
-        .pragma("cache_size", "-8192")
+        .pragma("cache_size", WRITER_CACHE)
         .statement_cache_capacity(1_024))
 }
 

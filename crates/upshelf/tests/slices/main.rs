@@ -9,6 +9,7 @@ mod killed;
 mod lists;
 mod outages;
 mod run;
+mod secrets;
 mod shared;
 mod site;
 mod story;

@@ -105,7 +105,7 @@ impl Site {
     pub(crate) async fn beside(&self, settings: &[(&str, &str)]) -> Beside {
         let more = settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
         let (program, at) = serve(&self.settings.iter().cloned().chain(more).collect::<Vec<_>>()).await;
-        Beside { at, _program: program }
+        Beside { at, program }
     }
 
     /// Somebody who is not signed in.
@@ -181,13 +181,18 @@ fn borrow(settings: &[(String, String)]) -> Vec<(&str, &str)> {
 /// Another process of a site; it ends with this value.
 pub(crate) struct Beside {
     at: SocketAddr,
-    _program: Program,
+    program: Program,
 }
 
 impl Beside {
     /// Somebody who is not signed in.
     pub(crate) fn anybody(&self) -> Client {
         Client::new(self.at, None)
+    }
+
+    /// What the program printed.
+    pub(crate) fn printed(&self) -> String {
+        self.program.lines().join("\n")
     }
 }
 
