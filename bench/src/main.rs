@@ -1,9 +1,9 @@
 //! Measures the program from outside: a load from another process, over HTTP, on SQLite and PostgreSQL.
 //!
 //! Numbers per second say little about a program and much about a machine, so everything is also told as a ratio to what
-//! the same machine does in the same minute: to a server that answers a fixed body of the same size with the same HTTP
-//! stack (what could be had at best), and to the same program with one commit for each vote (what is had without
-//! sharing); the services are measured beside what people use for the same. What is compared is measured in turns, round
+//! the same machine does in the same minute: to the same server where it answers a fixed body of the same size (what reading
+//! costs beside the requests themselves), to a bare HTTP stack that does nothing else, and to the same program with one
+//! commit for each vote (what is had without sharing); the services are measured beside what people use for the same. What is compared is measured in turns, round
 //! after round; each number is the median of its rounds.
 
 mod cache;
@@ -27,6 +27,10 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail};
 
 use crate::lab::{Engine, Lab};
+
+/// The product's own.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 const USAGE: &str = "usage: upshelf-bench votes|reads|startup|search|all --server PATH \
     [--engine sqlite|postgres] [--rounds 5] [--seconds 2], or: upshelf-bench limits|cache [--rounds 5]";

@@ -77,7 +77,7 @@ impl Pilot {
         Fut: Future<Output = Result<T, E>>,
         E: Send + Sync + 'static,
     {
-        let (mut leased, grace) = match self.approach::<T>(spare).await {
+        let (leased, grace) = match self.approach::<T>(spare).await {
             Approach::Hit(entry) => {
                 self.land(Cargo::Entry(Arc::clone(&entry)));
                 return Outcome::Loaded(entry, Source::L2);
@@ -89,6 +89,23 @@ impl Pilot {
             }
             Approach::Load(leased, grace) => (leased, grace),
         };
+        // Apart, so that what brings home a value of the other level is small.
+        Box::pin(self.load(leased, grace, load)).await
+    }
+
+    /// Brings a value home from the loader.
+    async fn load<T, F, Fut, E>(
+        &mut self,
+        mut leased: Option<Leased>,
+        grace: Option<Arc<Entry>>,
+        load: F,
+    ) -> Outcome
+    where
+        T: Value,
+        F: FnOnce(Context) -> Fut,
+        Fut: Future<Output = Result<T, E>>,
+        E: Send + Sync + 'static,
+    {
         if let Some(grace) = &grace {
             self.local.offer(&self.key, &self.flight, Arc::clone(grace));
         }

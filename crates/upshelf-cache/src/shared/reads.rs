@@ -1,12 +1,13 @@
 //! Reads of many tasks, which share their calls of the script.
 
+use std::pin::pin;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use futures_util::future::join_all;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::yield_now;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout_at};
 use upshelf_redis::client::{self, ErrorKind, RedisError, RedisWrite, ToRedisArgs};
 use upshelf_redis::{Error, Line, Redis, Result, Script};
 
@@ -28,6 +29,8 @@ pub(super) struct Read {
     pub(super) spare: f64,
     /// The meta of a value that was found invalid.
     pub(super) wanting: Vec<u8>,
+    /// When it is no use any more.
+    pub(super) deadline: Instant,
 }
 
 /// What Redis has, and who is to load.
@@ -37,7 +40,7 @@ type Waiting = (Read, oneshot::Sender<Result<Answer>>);
 
 /// Has values read; reads that come while others are under way share the next call, if they are of one link.
 ///
-/// Nobody waits for company: a read that comes alone goes at once. In a cluster, where keys lie in different slots,
+/// Nobody waits for company, and nobody beyond its deadline: a read that comes alone goes at once. In a cluster, where keys lie in different slots,
 /// each goes by itself.
 ///
 /// Invariant: a lease that was given to one who does not take it is given back.
@@ -45,7 +48,6 @@ type Waiting = (Read, oneshot::Sender<Result<Answer>>);
 pub(super) struct Reads {
     caller: Arc<Caller>,
     together: Option<mpsc::UnboundedSender<Waiting>>,
-    deadline: Duration,
 }
 
 #[derive(Debug)]
@@ -70,21 +72,19 @@ impl Reads {
             redis.spawn(Arc::clone(&caller).run(waiting));
             reads
         });
-        Self { caller, together, deadline: redis.settings().fail_fast }
+        Self { caller, together }
     }
 
     /// Waits for the answer, for as long as the line's class allows.
     pub(super) async fn ask(&self, read: Read) -> Result<Answer> {
         let Some(reads) = &self.together else {
-            let mut answers = self.caller.call(std::slice::from_ref(&read)).await?;
+            let mut answers = Box::pin(self.caller.call(std::slice::from_ref(&read))).await?;
             return answers.next().ok_or_else(odd)?.answer(read);
         };
         let (to, answer) = oneshot::channel();
         let mut coming = Coming { answer, caller: &self.caller };
         reads.send((read, to)).map_err(|_| Error::Away(None))?;
-        // Where Redis is slow the call before takes a part of the time.
-        let answer = timeout(self.deadline, &mut coming.answer).await.map_err(|_| Error::Away(None))?;
-        answer.map_err(|_| Error::Away(None))?
+        (&mut coming.answer).await.map_err(|_| Error::Away(None))?
     }
 }
 
@@ -117,7 +117,25 @@ impl Caller {
                 round.push(read);
                 askers.push(to);
             }
-            match self.call(&round).await {
+            let answers = {
+                let mut call = pin!(self.call(&round));
+                // The first has waited longest: where Redis is slow the call before took a part of its time.
+                match timeout_at(round[0].deadline, &mut call).await {
+                    Ok(answers) => answers,
+                    Err(_) => {
+                        for to in askers.drain(..) {
+                            let _ = to.send(Err(Error::Away(None)));
+                        }
+                        call.await
+                    }
+                }
+            };
+            match answers {
+                Ok(answers) if askers.is_empty() => {
+                    for (found, read) in answers.zip(round.drain(..)) {
+                        self.take_back(found.answer(read));
+                    }
+                }
                 Ok(answers) => {
                     let mut asked = round.drain(..).zip(askers.drain(..));
                     for (found, (read, to)) in answers.zip(&mut asked) {

@@ -39,8 +39,7 @@ impl Story {
             "username": "keeper", "email": "keeper@example.org", "password": PASSWORD, "code": SETUP_CODE,
         });
         let first = self.post(&mut here, "/api/v1/setup", account).await;
-        let account =
-            json!({ "username": "reader", "email": "reader@example.org", "password": PASSWORD });
+        let account = json!({ "username": "reader", "email": "reader@example.org", "password": PASSWORD });
         let reader = self.post(&mut there, "/api/v1/auth/register", account).await;
         let login = json!({ "login": "reader", "password": PASSWORD });
         let second = self.post(&mut here, "/api/v1/auth/login", login).await;
@@ -81,7 +80,8 @@ impl Story {
 
 /// All that the database holds, as a dump would show it.
 async fn dump(tables: &Tables) -> String {
-    const NAMES: &str = "SELECT table_name::text FROM information_schema.tables WHERE table_schema = 'public'";
+    const NAMES: &str =
+        "SELECT table_name::text FROM information_schema.tables WHERE table_schema = 'public'";
     let names: Vec<String> = on!(tables, db => sqlx::query_scalar(NAMES).fetch_all(db));
     let mut all = String::new();
     for name in names {
