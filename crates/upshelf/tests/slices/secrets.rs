@@ -54,11 +54,12 @@ impl Story {
             for door in [&mut here, &mut there] {
                 door.connect().await.expect("the site is there");
                 let reply = door.send_as(Some(holder), "GET", "/api/v1/tags", "", b"").await;
-                assert_eq!(reply.expect("the site answers").status, 200);
+                let reply = reply.expect("the site answers");
+                assert_eq!(reply.status, 200, "{}", reply.text());
             }
         }
-        // One that was used already kills its family, and a wrong password is one that somebody may have mistyped.
-        assert_eq!(there.ask("POST", "/api/v1/auth/refresh", Some(old)).await.status, 401);
+        // Of two tabs that refresh at once the second gets what the first got, so that is kept somewhere.
+        self.post(&mut here, "/api/v1/auth/refresh", old).await;
         let mistyped = format!("{PASSWORD}!");
         let login = json!({ "login": "reader", "password": mistyped });
         assert_eq!(here.ask("POST", "/api/v1/auth/login", Some(login)).await.status, 401);
