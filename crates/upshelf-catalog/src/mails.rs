@@ -7,12 +7,12 @@ use std::time::Duration;
 use upshelf_queue::{Broker, Job, Options};
 use upshelf_store::{EmailWish, Mail, MailId, Member, MemberId, NewMail, Page, PageRequest, Time};
 
-use crate::delivery::greeting;
 use crate::jobs::connection;
 use crate::moderation::admins_only;
 use crate::notices::notice_view;
+use crate::unsubscribe::Links;
 use crate::views::NoticePayload;
-use crate::{Catalog, Result, SendMail};
+use crate::{Catalog, MailKind, NoticeKind, Refusal, Result, SendMail};
 
 /// The most characters of a subject.
 const MAX_SUBJECT: usize = 150;
@@ -22,10 +22,54 @@ const AT_ONCE: u32 = 100;
 
 const DAY: Duration = Duration::from_secs(86_400);
 
+/// How long a worker has a mail in hand: longer than an attempt can take.
+const IN_HAND: Duration = SendMail::TIMEOUT.saturating_mul(2);
+
+/// A mail that this worker has in hand, and no other.
+#[derive(Debug)]
+pub struct HeldMail {
+    /// The mail.
+    pub mail: Mail,
+    until: Time,
+}
+
+/// What became of taking a mail in hand.
+#[derive(Debug)]
+pub enum Taking {
+    /// It is in hand.
+    Held(HeldMail),
+    /// Another worker has it, for so long at most.
+    Busy(Duration),
+    /// It was sent, or there is no such mail.
+    Over,
+}
+
 impl Catalog {
     /// Finds a mail, for who sends it.
     pub async fn find_mail(&self, id: MailId) -> Result<Option<Mail>> {
         Ok(self.store().read().await?.find_mail(id).await?)
+    }
+
+    /// Takes a mail in hand to hand it over.
+    pub async fn take_mail(&self, id: MailId) -> Result<Taking> {
+        let now = self.clock().now();
+        let until = now.after(IN_HAND);
+        let mut tx = self.store().write().await?;
+        let is_held = tx.hold_mail(id, now, until).await?;
+        let mail = tx.find_mail(id).await?;
+        tx.commit().await?;
+        Ok(match mail {
+            Some(mail) if is_held => Taking::Held(HeldMail { mail, until }),
+            Some(mail) if mail.sent_at.is_none() => Taking::Busy(IN_HAND),
+            _ => Taking::Over,
+        })
+    }
+
+    /// Puts a mail down that could not be handed over, so that the next attempt need not wait.
+    pub async fn put_mail_down(&self, held: &HeldMail) -> Result<()> {
+        let mut tx = self.store().write().await?;
+        tx.release_mail(held.mail.id, held.until).await?;
+        Ok(tx.commit().await?)
     }
 
     /// Commits the sending of mails that wait in the outbox, as they do when there was no mail server so far.
@@ -47,6 +91,12 @@ impl Catalog {
         Ok(tx.commit().await?)
     }
 
+    /// Gives a mail as it was written.
+    pub async fn mail(&self, admin: &Member, id: MailId) -> Result<Mail> {
+        admins_only(admin)?;
+        Ok(self.find_mail(id).await?.ok_or(Refusal::NotFound("mail"))?)
+    }
+
     /// Lists mails, sent or not, newest first: the outbox of a site that sends none.
     pub async fn mails(&self, admin: &Member, page: &PageRequest) -> Result<Page<Mail>> {
         admins_only(admin)?;
@@ -56,6 +106,7 @@ impl Catalog {
     /// Writes the daily mails to those who wish them: what came into the inbox in the 24 hours before `until` and is
     /// unread. Gives how many. Each member has one mail per day of `until`, however often this is called.
     pub async fn write_digests(&self, until: Time) -> Result<usize> {
+        let links = self.unsubscribe_links().await?;
         let mut written = 0;
         let mut after = None;
         loop {
@@ -84,7 +135,7 @@ impl Catalog {
                 if news.is_empty() {
                     continue;
                 }
-                let mail = tx.add_mail(&of_digest(self, member, &news, until)).await?;
+                let mail = tx.add_mail(&of_digest(self, &links, member, &news, until)).await?;
                 let options = Options::default().key(mail.to_string());
                 self.queue().enqueue(connection(&mut tx), &SendMail { mail }, options).await?;
                 written += 1;
@@ -96,57 +147,95 @@ impl Catalog {
 }
 
 /// Writes the mail that tells one notice.
-pub(crate) fn of_notice(catalog: &Catalog, member: &Member, payload: &NoticePayload, key: String) -> NewMail {
-    write(catalog, member, payload.text.clone(), &[payload], format!("notice:{key}"))
+pub(crate) fn of_notice(
+    catalog: &Catalog,
+    links: &Links,
+    member: &Member,
+    kind: NoticeKind,
+    payload: &NoticePayload,
+    key: String,
+) -> NewMail {
+    let subject = payload.text.clone();
+    let letter = Letter { member, subject, news: &[payload], kind: MailKind::Event(kind) };
+    letter.write(catalog, links, format!("notice:{key}"))
 }
 
-fn of_digest(catalog: &Catalog, member: &Member, news: &[NoticePayload], until: Time) -> NewMail {
+fn of_digest(
+    catalog: &Catalog,
+    links: &Links,
+    member: &Member,
+    news: &[NoticePayload],
+    until: Time,
+) -> NewMail {
     let subject = match news.len() {
         1 => "1 piece of news from the shelf".to_owned(),
         count => format!("{count} pieces of news from the shelf"),
     };
     let news: Vec<&NoticePayload> = news.iter().collect();
-    write(catalog, member, subject, &news, format!("digest:{}:{}", member.id, until.day()))
+    let letter = Letter { member, subject, news: &news, kind: MailKind::Digest };
+    letter.write(catalog, links, format!("digest:{}:{}", member.id, until.day()))
 }
 
-fn write(
-    catalog: &Catalog,
-    member: &Member,
+/// What a mail says.
+struct Letter<'a> {
+    member: &'a Member,
     subject: String,
-    news: &[&NoticePayload],
-    key: String,
-) -> NewMail {
-    let public_url = catalog.settings().public_url.as_deref().map(|url| url.trim_end_matches('/'));
-    let hello = greeting(member);
-    let mut body = format!("{hello}\n");
-    let mut html = format!("<p>{}</p>\n", escaped(&hello));
-    for payload in news {
-        let _ = write!(body, "\n{}\n", payload.text);
-        let _ = write!(html, "<p>{}", escaped(&payload.text));
-        if let Some(reason) = payload.reason.as_deref().filter(|reason| !reason.is_empty()) {
-            let quoted: Vec<_> = reason.lines().map(|line| format!("> {line}")).collect();
-            let _ = writeln!(body, "{}", quoted.join("\n"));
-            let _ = write!(html, "</p>\n<blockquote>{}</blockquote>\n<p>", escaped(reason));
+    news: &'a [&'a NoticePayload],
+    kind: MailKind,
+}
+
+impl Letter<'_> {
+    /// Writes it, as text and as HTML; `key` names its cause.
+    fn write(&self, catalog: &Catalog, links: &Links, key: String) -> NewMail {
+        let public_url = catalog.settings().public_url.as_deref().map(|url| url.trim_end_matches('/'));
+        let hello = format!("Hello {},", self.member.display_name);
+        let mut body = format!("{hello}\n");
+        let mut html = format!("<p>{}</p>\n", escaped(&hello));
+        for payload in self.news {
+            let _ = write!(body, "\n{}\n", payload.text);
+            let _ = write!(html, "<p>{}", escaped(&payload.text));
+            if let Some(reason) = payload.reason.as_deref().filter(|reason| !reason.is_empty()) {
+                let quoted: Vec<_> = reason.lines().map(|line| format!("> {line}")).collect();
+                let _ = writeln!(body, "{}", quoted.join("\n"));
+                let _ = write!(html, "</p>\n<blockquote>{}</blockquote>\n<p>", escaped(reason));
+            }
+            if let Some((site, path)) = public_url.zip(path(payload)) {
+                let _ = writeln!(body, "{site}{path}");
+                let link = escaped(&format!("{site}{path}"));
+                let _ = write!(html, " <a href=\"{link}\">{link}</a>");
+            }
+            html.push_str("</p>\n");
         }
-        if let Some((site, path)) = public_url.zip(path(payload)) {
-            let _ = writeln!(body, "{site}{path}");
-            let link = escaped(&format!("{site}{path}"));
-            let _ = write!(html, " <a href=\"{link}\">{link}</a>");
+        let unsubscribe_url = links.url(self.member.id, self.kind);
+        let why = self.why();
+        let _ = write!(body, "\n-- \n{why}\n");
+        let _ = write!(html, "<p><small>{why}");
+        if let Some(url) = &unsubscribe_url {
+            let _ = writeln!(body, "No more mails of this kind: {url}");
+            let _ = write!(html, " <a href=\"{}\">No more mails of this kind</a>", escaped(url));
         }
-        html.push_str("</p>\n");
+        html.push_str("</small></p>\n");
+        NewMail {
+            id: catalog.clock().id(),
+            message_key: key,
+            recipient: self.member.email.clone(),
+            subject: one_line(&self.subject),
+            body,
+            html,
+            unsubscribe_url,
+            created_at: catalog.clock().now(),
+        }
     }
-    let why =
-        "You get this mail because you asked for it in your notice preferences; you can turn it off there.";
-    let _ = write!(body, "\n-- \n{why}\n");
-    let _ = writeln!(html, "<p><small>{why}</small></p>");
-    NewMail {
-        id: catalog.clock().id(),
-        message_key: key,
-        recipient: member.email.clone(),
-        subject: one_line(&subject),
-        body,
-        html,
-        created_at: catalog.clock().now(),
+
+    fn why(&self) -> &'static str {
+        match self.kind {
+            MailKind::Event(NoticeKind::Security) => {
+                "You get this mail because it concerns the safety of your account; such mails always come."
+            }
+            _ => {
+                "You get this mail because you asked for it in your notice preferences; you can turn it off there."
+            }
+        }
     }
 }
 

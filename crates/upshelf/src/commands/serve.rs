@@ -139,7 +139,11 @@ impl Jobs {
         if config.role == Role::Web {
             return Ok(Jobs::HandedOver(Flusher::start(site.catalog.clone())));
         }
-        let mail = upshelf_worker::Mail { smtp_url: config.smtp_url.clone(), from: config.mail_from.clone() };
+        let mail = upshelf_worker::Mail {
+            smtp_url: config.smtp_url.clone(),
+            folder: config.mail_dir.clone(),
+            from: config.mail_from.clone(),
+        };
         let workers = upshelf_worker::start(site.catalog.clone(), site.sessions.clone(), mail).await;
         Ok(Jobs::Worked(workers.context("could not start the workers")?))
     }
