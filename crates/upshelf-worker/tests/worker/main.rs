@@ -12,10 +12,10 @@ use tokio_util::task::TaskTracker;
 use upshelf_bus::Bus;
 use upshelf_cache::Cache;
 use upshelf_catalog::{
-    Catalog, ImportRequest, NewAccount, NewSuggestion, PasswordSettings, Rules, Services, Settings,
-    SuggestionView, cascade,
+    Catalog, ImportRequest, MailKind, NewAccount, NewSuggestion, NoticeKind, PasswordSettings, Rules, SendMail,
+    Services, Settings, SuggestionView, cascade,
 };
-use upshelf_queue::{Broker, Queue, QueueSettings, State};
+use upshelf_queue::{Broker, Options, Queue, QueueSettings, State};
 use upshelf_session::Sessions;
 use upshelf_store::{
     Changes, Clock, EmailWish, Member, NoticePreference, PageRequest, Pools, ResourceFilter, ResourceId,
@@ -30,6 +30,11 @@ use post_office::PostOffice;
 const LIMIT: Duration = Duration::from_secs(20);
 const LIST: &str =
     "# Things\n\n## One\n\n- [A](https://a.example) - Is A.\n- [B](https://b.example) - Is B.\n";
+
+/// No way out for mails.
+fn no_mail() -> Mail {
+    Mail { smtp_url: None, folder: None, from: "Shelf <shelf@example.org>".to_owned() }
+}
 
 struct Site {
     catalog: Catalog,
@@ -75,6 +80,7 @@ impl Site {
         let settings = Settings {
             rules,
             passwords: PasswordSettings { memory: 64, passes: 1, ..PasswordSettings::default() },
+            public_url: Some("https://shelf.example.org".to_owned()),
             ..Settings::default()
         };
         let catalog = Catalog::open(services, settings);
@@ -85,8 +91,10 @@ impl Site {
     }
 
     async fn work(&self, smtp_url: Option<&str>) -> Workers {
-        let mail =
-            Mail { smtp_url: smtp_url.map(SecretString::from), from: "Shelf <shelf@example.org>".to_owned() };
+        self.work_with(Mail { smtp_url: smtp_url.map(SecretString::from), ..no_mail() }).await
+    }
+
+    async fn work_with(&self, mail: Mail) -> Workers {
         upshelf_worker::start(self.catalog.clone(), self.sessions.clone(), mail)
             .await
             .expect("the workers start")
@@ -138,6 +146,12 @@ impl Site {
             true
         })
         .await;
+    }
+
+    /// How many mails have not left.
+    async fn unsent(&self) -> usize {
+        let mut tx = self.catalog.store().read().await.expect("a transaction begins");
+        tx.list_unsent_mails(99).await.expect("a list").len()
     }
 
     async fn failed(&self, queue: &str) -> usize {
@@ -212,24 +226,91 @@ contract! {
         for voter in [&bob, &eve] {
             site.catalog.vote(voter, edit.id, Some(Side::Up), None).await?;
         }
-        let unsent = async || {
-            let mut tx = site.catalog.store().read().await.expect("a transaction begins");
-            tx.list_unsent_mails(10).await.expect("a list").len()
-        };
-        wait_until("the mail is written", LIMIT, async || unsent().await == 1).await;
+        wait_until("the mail is written", LIMIT, async || site.unsent().await == 1).await;
         site.idle().await;
         workers.close(LIMIT).await?;
-        // With one that is away at first and refuses once, the mail leaves when it can.
+        // With one that refuses twice for now, the mail leaves when it can.
         let office = PostOffice::open().await;
-        office.refuse(1);
+        office.refuse(2);
         let workers = site.work(Some(&office.url())).await;
-        wait_until("the mail has left", LIMIT, async || unsent().await == 0).await;
+        wait_until("the mail has left", LIMIT, async || site.unsent().await == 0).await;
         site.idle().await;
         workers.close(LIMIT).await?;
         let taken = office.taken();
-        assert_eq!(taken.len(), 1, "{taken:?}");
-        assert!(taken[0].contains("To: ada@example.org") && taken[0].contains("From: Shelf <shelf@example.org>"));
-        assert!(taken[0].contains("text/plain") && taken[0].contains("text/html"));
+        let [mail] = taken.as_slice() else { panic!("one mail: {taken:?}") };
+        assert!(mail.contains("To: ada@example.org") && mail.contains("From: Shelf <shelf@example.org>"));
+        assert!(mail.contains("text/plain") && mail.contains("text/html"));
+        assert!(mail.contains("List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n"), "{mail}");
+        let token = mail.split("<https://shelf.example.org/unsubscribe/").nth(1).and_then(|rest| rest.split('>').next());
+        let kind = site.catalog.unsubscribe(token.expect("the header names a link")).await?;
+        assert_eq!(kind, Some(MailKind::Event(NoticeKind::Approved)));
+        Ok(())
+    }
+
+    async fn two_jobs_for_one_mail_send_it_once(site: &Site) -> Result<()> {
+        let ada = site.member("ada").await;
+        for event in 0..20 {
+            site.catalog.tell_of_security(ada.id, &event.to_string(), "A device signed in.").await?;
+        }
+        // As a job that was handed over, and then inserted again at the start of another process.
+        let mut tx = site.catalog.store().read().await?;
+        let mails = tx.list_unsent_mails(99).await?;
+        drop(tx);
+        for mail in &mails {
+            site.catalog.queue().push(&SendMail { mail: mail.id }, Options::default()).await?;
+        }
+        let office = PostOffice::open().await;
+        let workers = site.work(Some(&office.url())).await;
+        wait_until("the mails have left", LIMIT, async || site.unsent().await == 0).await;
+        wait_until("every job is done or waits for one that is", LIMIT, async || {
+            let stats = site.catalog.queue().stats("email").await.expect("an answer");
+            stats.waiting + stats.active + stats.prioritized == 0
+        })
+        .await;
+        workers.close(LIMIT).await?;
+        assert_eq!(office.taken().len(), 20);
+        assert!(office.taken().iter().all(|mail| !mail.contains("List-Unsubscribe")), "these always come");
+        Ok(())
+    }
+
+    async fn a_mail_that_is_refused_for_good_is_not_sent_again_and_again(site: &Site) -> Result<()> {
+        let ada = site.member("ada").await;
+        site.catalog.tell_of_security(ada.id, "one", "A device signed in.").await?;
+        let office = PostOffice::open().await;
+        office.reject(1);
+        let workers = site.work(Some(&office.url())).await;
+        wait_until("the job has failed", LIMIT, async || site.failed("email").await == 1).await;
+        let jobs = site.catalog.queue().jobs("email", State::Failed, None, 9).await?.jobs;
+        let error = jobs[0].error.clone().unwrap_or_default();
+        assert!(jobs[0].attempt == 1 && error.contains("no such mailbox"), "{error}");
+        assert_eq!(site.unsent().await, 1);
+        // Who has mended the mailbox says so.
+        site.catalog.queue().retry_failed("email").await?;
+        wait_until("the mail has left", LIMIT, async || site.unsent().await == 0).await;
+        assert_eq!(office.taken().len(), 1);
+        workers.close(LIMIT).await
+    }
+
+    async fn without_a_server_each_mail_becomes_a_file(site: &Site) -> Result<()> {
+        let (ada, place) = (site.member("ada").await, temp_dir());
+        let folder = place.path().join("mails");
+        let mail = Mail { folder: Some(folder.clone()), ..no_mail() };
+        let workers = site.work_with(mail.clone()).await;
+        for event in ["one", "two"] {
+            site.catalog.tell_of_security(ada.id, event, "A device signed in.").await?;
+        }
+        wait_until("the mails are written", LIMIT, async || site.unsent().await == 0).await;
+        workers.close(LIMIT).await?;
+        // They are not written again when the program starts again, whoever took the files away.
+        std::fs::remove_dir_all(&folder)?;
+        let again = site.work_with(mail.clone()).await;
+        site.catalog.tell_of_security(ada.id, "three", "A device signed in.").await?;
+        wait_until("the mail is written", LIMIT, async || site.unsent().await == 0).await;
+        again.close(LIMIT).await?;
+        let files: Vec<_> = std::fs::read_dir(&folder)?.map(|entry| entry.expect("an entry").path()).collect();
+        let [file] = files.as_slice() else { panic!("one file: {files:?}") };
+        assert!(file.extension().is_some_and(|ending| ending == "eml"), "{files:?}");
+        assert!(std::fs::read_to_string(file)?.contains("To: ada@example.org\r\n"));
         Ok(())
     }
 }
