@@ -35,12 +35,15 @@ impl Catalog {
         if let Some(actor) = &actor {
             audience.remove(actor.id);
         }
+        // Nobody reads that inbox.
+        audience.remove(MemberId::LINK_CHECK);
         let role = entry.after.as_ref().and_then(|json| json.0.get("role")?.as_str());
         let event = Event {
             kind,
             key: format!("log:{log}"),
             at: entry.at,
             actor,
+            is_by_site: entry.actor == Actor::System,
             suggestion: suggestion.as_ref().map(|one| named(one, resource.as_ref())),
             resource: resource.map(|one| ResourceRef { id: one.id, title: one.title, url: one.url }),
             log_id: Some(log),
@@ -65,10 +68,12 @@ impl Catalog {
         let mut audience = Audience::gather(&mut tx, NoticeKind::Commented, &subject).await?;
         drop(tx);
         audience.remove(comment.member_id);
+        audience.remove(MemberId::LINK_CHECK);
         let event = Event {
             kind: NoticeKind::Commented,
             key: format!("comment:{}", comment.id),
             at: comment.created_at,
+            is_by_site: false,
             actor: Some(Person { id: comment.member_id, username: comment.username }),
             suggestion: Some(named(&suggestion, resource.as_ref())),
             resource: resource.map(|one| ResourceRef { id: one.id, title: one.title, url: one.url }),
@@ -87,6 +92,7 @@ impl Catalog {
             key: format!("security:{event_key}"),
             at: self.clock().now(),
             actor: None,
+            is_by_site: true,
             suggestion: None,
             resource: None,
             log_id: None,

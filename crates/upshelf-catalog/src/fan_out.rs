@@ -28,6 +28,8 @@ pub(crate) struct Event {
     pub(crate) key: String,
     pub(crate) at: Time,
     pub(crate) actor: Option<Person>,
+    /// Whether nobody did it but the site itself.
+    pub(crate) is_by_site: bool,
     pub(crate) suggestion: Option<SuggestionRef>,
     pub(crate) resource: Option<ResourceRef>,
     pub(crate) log_id: Option<LogId>,
@@ -148,7 +150,10 @@ impl Event {
         let told = Told {
             kind: self.kind,
             interest,
-            actor: self.actor.as_ref().map(|actor| actor.username.as_str()),
+            actor: match &self.actor {
+                Some(actor) => Some(actor.username.as_str()),
+                None => self.is_by_site.then_some("The site"),
+            },
             suggestion: self.suggestion.as_ref(),
             resource: self.resource.as_ref().map(|resource| resource.title.as_str()),
         };

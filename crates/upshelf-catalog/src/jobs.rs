@@ -155,6 +155,18 @@ impl Job for CleanUp {
     const TIMEOUT: Duration = Duration::from_secs(300);
 }
 
+/// Looks at the links that were not looked at for a while.
+///
+/// Idempotent: each look is noted by itself, so that a walk that was cut short is gone on with; one process walks at a time.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct CheckLinks {}
+
+impl Job for CheckLinks {
+    const NAME: &'static str = "check-links";
+    const QUEUE: &'static str = "cleanup";
+    const TIMEOUT: Duration = Duration::from_secs(600);
+}
+
 /// Makes good for a process that ended between a change and its invalidation in the cache that all processes share.
 ///
 /// Idempotent: what is loaded anew is loaded anew.

@@ -25,6 +25,7 @@ mod import;
 mod invalidation;
 mod jobs;
 mod library;
+mod links;
 mod log;
 mod mails;
 mod meter;
@@ -71,9 +72,10 @@ pub use fan_out::notices_channel;
 pub use import::{ImportReport, ImportRequest, preview};
 pub use invalidation::cascade;
 pub use jobs::{
-    AutoApproval, CleanUp, CountUse, Invalidate, Notify, NotifyComment, QUEUES, ReconcileStandings,
+    AutoApproval, CheckLinks, CleanUp, CountUse, Invalidate, Notify, NotifyComment, QUEUES, ReconcileStandings,
     RecountPopularity, SendMail, SweepApprovals, WriteDigests,
 };
+pub use links::{LinkNoted, LinkSight};
 pub use mails::{HeldMail, Taking};
 pub use meter::Use;
 pub use names::{Email, Username, fold_name};

@@ -9,7 +9,7 @@ use upshelf_store::{
     SuggestionStatus, Time, Tx,
 };
 
-use crate::approval::judge;
+use crate::approval::{judge, log_entry};
 use crate::invalidation::{of_profile, of_resource};
 use crate::proposal::checked;
 use crate::shelf::{Tree, conflicts, key, state_of};
@@ -30,6 +30,33 @@ pub struct NewSuggestion {
     pub changes: Changes,
     /// Why.
     pub reason: String,
+}
+
+/// Who proposes.
+pub(crate) enum Proposer<'a> {
+    /// A member.
+    Member(&'a Member),
+    /// The site itself, in the name of a member who is no person.
+    Site {
+        author: &'a Member,
+        /// What was seen of a dead link.
+        evidence: Option<String>,
+    },
+}
+
+impl Proposer<'_> {
+    fn author(&self) -> &Member {
+        match self {
+            Proposer::Member(author) | Proposer::Site { author, .. } => author,
+        }
+    }
+
+    fn evidence(&self) -> Option<String> {
+        match self {
+            Proposer::Member(_) => None,
+            Proposer::Site { evidence, .. } => evidence.clone(),
+        }
+    }
 }
 
 /// A resource, as it is seen beside what concerns it.
@@ -99,9 +126,22 @@ impl Catalog {
             return Err(Refusal::Banned.into());
         }
         let new = checked(new)?;
-        let now = self.clock().now();
         let mut tx = self.store().write().await?;
-        let tree = Tree::read(&mut tx).await?;
+        let suggestion = self.add_proposal(&mut tx, Proposer::Member(author), new).await?;
+        self.settle_proposal(tx, &suggestion).await?;
+        self.suggestion(suggestion.id, Some(author)).await
+    }
+
+    /// Adds a proposal that was [`checked`], with its entry in the log and the job that tells of it; to be followed by
+    /// [`settle_proposal`](Self::settle_proposal). A refusal leaves the transaction as it was.
+    pub(crate) async fn add_proposal(
+        &self,
+        tx: &mut Tx,
+        by: Proposer<'_>,
+        new: NewSuggestion,
+    ) -> Result<Suggestion> {
+        let now = self.clock().now();
+        let tree = Tree::read(tx).await?;
         if let Some(unknown) = new.changes.category_ids.iter().flatten().find(|id| !tree.has(**id)) {
             return Err(Refusal::invalid("category_ids", format!("There is no category {unknown}.")).into());
         }
@@ -122,7 +162,7 @@ impl Catalog {
         let (before, base_version) = match new.resource_id {
             None => (Changes::default(), None),
             Some(id) => {
-                let (before, version) = base(&mut tx, id, &new).await?;
+                let (before, version) = base(tx, id, &new).await?;
                 (before, Some(version))
             }
         };
@@ -130,14 +170,14 @@ impl Catalog {
             id: self.clock().id(),
             kind: new.kind,
             status: SuggestionStatus::Open,
-            author_id: author.id,
+            author_id: by.author().id,
             resource_id: new.resource_id,
             base_version,
             url_key,
             changes: Json(new.changes),
             before: Json(before),
             reason: new.reason,
-            evidence: None,
+            evidence: by.evidence(),
             standing: Standing::default(),
             objection: None,
             objection_by: None,
@@ -148,8 +188,22 @@ impl Catalog {
             decision_reason: None,
         };
         tx.add_suggestion(&suggestion).await?;
-        self.log_by(&mut tx, author, Action::Suggested, &suggestion, None, now).await?;
-        let mut stale = of_profile(author.id);
+        match by {
+            Proposer::Member(author) => {
+                self.log_by(tx, author, Action::Suggested, &suggestion, None, now).await?;
+            }
+            Proposer::Site { .. } => {
+                let log = self.clock().id();
+                tx.add_log(&log_entry(log, now, Action::Suggested, &suggestion)).await?;
+                self.tell(tx, log).await?;
+            }
+        }
+        Ok(suggestion)
+    }
+
+    /// Commits a proposal, and does what follows from it.
+    pub(crate) async fn settle_proposal(&self, mut tx: Tx, suggestion: &Suggestion) -> Result<()> {
+        let mut stale = of_profile(suggestion.author_id);
         if let Some(resource) = suggestion.resource_id {
             stale.extend(of_resource(&mut tx, resource).await?);
         }
@@ -157,7 +211,7 @@ impl Catalog {
         self.commit(tx).await?;
         self.forget(stale).await;
         self.tally().record(suggestion.id, counts(suggestion.standing)).await;
-        self.suggestion(suggestion.id, Some(author)).await
+        Ok(())
     }
 
     /// Gives a suggestion as `viewer` sees it.

@@ -6,6 +6,7 @@ macro_rules! setting {
     };
 }
 
+mod links;
 mod list;
 mod per_queue;
 mod redis;
@@ -136,6 +137,9 @@ pub(crate) struct Config {
     #[arg(long, env = setting!("MAIL_FROM"), value_name = "ADDRESS", default_value = "Upshelf <upshelf@localhost>",
         value_parser = values::mailbox, global = true, help_heading = "Mail")]
     pub(crate) mail_from: String,
+
+    #[command(flatten)]
+    pub(crate) links: links::LinkConfig,
 
     /// The score that an addition, edit or move needs
     #[arg(long, env = setting!("APPROVAL_SCORE"), value_name = "VOTES", default_value_t = 5,

@@ -1,5 +1,6 @@
 //! The five queues at work, on both engines: what is committed is done, once, by handlers that nobody calls by hand.
 
+mod links;
 mod post_office;
 
 use std::any::Any;
@@ -22,8 +23,8 @@ use upshelf_store::{
     ResourceSort, Role, Side, Store, SuggestionKind, SuggestionStatus,
 };
 use upshelf_tally::Tally;
-use upshelf_testkit::{Postgres, contract, temp_dir, wait_until};
-use upshelf_worker::{Mail, Workers};
+use upshelf_testkit::{HandClock, Postgres, contract, temp_dir, wait_until};
+use upshelf_worker::{LinkCheck, Mail, Workers};
 
 use post_office::PostOffice;
 
@@ -38,23 +39,41 @@ fn no_mail() -> Mail {
 
 struct Site {
     catalog: Catalog,
+    /// Where the test sets the time.
+    hand: Option<HandClock>,
     sessions: Arc<Sessions<Store>>,
     _place: Box<dyn Any + Send + Sync>,
 }
 
 impl Site {
     async fn sqlite() -> Site {
+        Site::sqlite_at(None).await
+    }
+
+    async fn sqlite_by_hand() -> Site {
+        Site::sqlite_at(Some(HandClock::default())).await
+    }
+
+    async fn sqlite_at(hand: Option<HandClock>) -> Site {
         let folder = temp_dir();
-        Site::open(&Store::sqlite_url(&folder.path().join("upshelf.db")), Box::new(folder)).await
+        Site::open(&Store::sqlite_url(&folder.path().join("upshelf.db")), Box::new(folder), hand).await
     }
 
     async fn postgres() -> Site {
-        let database = Postgres::shared().await.database().await;
-        let url = database.url.clone();
-        Site::open(&url, Box::new(database)).await
+        Site::postgres_at(None).await
     }
 
-    async fn open(url: &str, place: Box<dyn Any + Send + Sync>) -> Site {
+    async fn postgres_by_hand() -> Site {
+        Site::postgres_at(Some(HandClock::default())).await
+    }
+
+    async fn postgres_at(hand: Option<HandClock>) -> Site {
+        let database = Postgres::shared().await.database().await;
+        let url = database.url.clone();
+        Site::open(&url, Box::new(database), hand).await
+    }
+
+    async fn open(url: &str, place: Box<dyn Any + Send + Sync>, hand: Option<HandClock>) -> Site {
         let store = Store::open(url).await.expect("an empty database opens");
         let pools = match store.pools() {
             Pools::Sqlite { write, read } => {
@@ -66,7 +85,10 @@ impl Site {
         let settings = upshelf_queue::Settings { default: unhurried, ..upshelf_queue::Settings::default() };
         let queue = Queue::local(pools, settings).expect("the settings are in range");
         queue.migrate().await.expect("the queue's tables can be made");
-        let clock = Clock::system();
+        let clock = match hand.clone() {
+            Some(hand) => Clock::from_fn(move || hand.now()),
+            None => Clock::system(),
+        };
         let services = Services {
             store: store.clone(),
             clock: clock.clone(),
@@ -87,7 +109,7 @@ impl Site {
         let sessions = Sessions::open(store, upshelf_session::Settings::default(), clock.now().timestamp())
             .await
             .expect("the sessions open");
-        Site { catalog, sessions: Arc::new(sessions), _place: place }
+        Site { catalog, hand, sessions: Arc::new(sessions), _place: place }
     }
 
     async fn work(&self, smtp_url: Option<&str>) -> Workers {
@@ -95,18 +117,26 @@ impl Site {
     }
 
     async fn work_with(&self, mail: Mail) -> Workers {
-        upshelf_worker::start(self.catalog.clone(), self.sessions.clone(), mail)
+        self.work_on(mail, None).await
+    }
+
+    async fn work_on(&self, mail: Mail, links: Option<LinkCheck>) -> Workers {
+        upshelf_worker::start(self.catalog.clone(), self.sessions.clone(), mail, links)
             .await
             .expect("the workers start")
     }
 
     async fn member(&self, name: &str) -> Member {
+        self.officer(name, Role::Member).await
+    }
+
+    async fn officer(&self, name: &str, role: Role) -> Member {
         let account = NewAccount {
             username: name.to_owned(),
             email: format!("{name}@example.org"),
             password: "fjord-anvil-93".to_owned(),
         };
-        self.catalog.create_member(account, Role::Member).await.expect("the name is free")
+        self.catalog.create_member(account, role).await.expect("the name is free")
     }
 
     async fn shelve(&self) -> Vec<ResourceId> {
