@@ -13,6 +13,7 @@
 //! kinds of jobs.
 
 mod analytics;
+mod attempts;
 mod auto_approval;
 mod cleanup;
 mod email;
@@ -125,14 +126,14 @@ fn handlers(
     postman: &Arc<email::Postman>,
     links: Option<LinkCheck>,
 ) -> Handlers {
-    /// A handler that is given its own clone of the catalog.
+    /// A handler that is given its own clone of the catalog, and is measured.
     macro_rules! with {
         ($catalog:ident, |$job:ident: $kind:ty, $context:ident| $run:expr) => {{
             let $catalog = $catalog.clone();
             move |$job: $kind, $context| {
                 let $catalog = $catalog.clone();
                 let _ = &$context;
-                $run
+                attempts::measured::<$kind>($run)
             }
         }};
     }

@@ -26,7 +26,8 @@ use url::Url;
 
 pub(crate) use list::{list, markdown};
 use per_queue::PerQueue;
-use values::{address, database_url, duration, log_filter, public_url, secret, share, smtp_url};
+pub(crate) use values::duration;
+use values::{address, database_url, log_filter, public_url, secret, share, smtp_url};
 
 /// What a process does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -53,7 +53,8 @@ impl Site {
         let filter = SuggestionFilter { resource: Some(resource), ..SuggestionFilter::default() };
         let page = PageRequest::first(100);
         let found = self.catalog.suggestions(&filter, SuggestionSort::New, &page, None).await;
-        found.expect("a list").items
+        let is_open = |one: &SuggestionView| one.status == SuggestionStatus::Open;
+        found.expect("a list").items.into_iter().filter(is_open).collect()
     }
 }
 

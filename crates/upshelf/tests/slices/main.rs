@@ -8,6 +8,7 @@ mod difference;
 mod killed;
 mod lists;
 mod outages;
+mod queues;
 mod run;
 mod shared;
 mod site;
