@@ -277,6 +277,17 @@ contract! {
         Ok(())
     }
 
+    async fn what_was_put_away_is_told_in_the_jobs_log(site: &Site) -> Result<()> {
+        let workers = site.work(None).await;
+        wait_until("the cleaning is done", LIMIT, async || {
+            let jobs = site.catalog.queue().jobs("cleanup", State::Completed, None, 99).await.expect("a page").jobs;
+            let told = jobs.iter().find(|job| job.name == "clean-up").map(|job| job.log.join("\n"));
+            told.is_some_and(|told| told.contains("0 sessions, 0 finished jobs removed"))
+        })
+        .await;
+        workers.close(LIMIT).await
+    }
+
     async fn two_jobs_for_one_mail_send_it_once(site: &Site) -> Result<()> {
         let ada = site.member("ada").await;
         for event in 0..20 {
