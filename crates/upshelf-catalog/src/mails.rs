@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use upshelf_queue::{Broker, Job, Options};
+use upshelf_queue::{Batch, Broker, Job, Options};
 use upshelf_store::{EmailWish, Mail, MailId, Member, MemberId, NewMail, Page, PageRequest, Time};
 
 use crate::jobs::connection;
@@ -19,6 +19,9 @@ const MAX_SUBJECT: usize = 150;
 
 /// How many members' daily mails share a transaction.
 const AT_ONCE: u32 = 100;
+
+/// How many mails' jobs share a transaction.
+const JOBS: u32 = 500;
 
 const DAY: Duration = Duration::from_secs(86_400);
 
@@ -72,16 +75,21 @@ impl Catalog {
         Ok(tx.commit().await?)
     }
 
-    /// Commits the sending of mails that wait in the outbox, as they do when there was no mail server so far.
+    /// Commits the sending of mails that wait in the outbox, as they do when there was no way out so far; gives how many.
     pub async fn send_waiting_mails(&self) -> Result<usize> {
-        let mut tx = self.store().write().await?;
-        let waiting = tx.list_unsent_mails(1_000).await?;
-        for mail in &waiting {
-            let options = Options::default().key(mail.id.to_string());
-            self.queue().enqueue(connection(&mut tx), &SendMail { mail: mail.id }, options).await?;
+        let (mut sent, mut after) = (0, None);
+        loop {
+            let mut tx = self.store().write().await?;
+            let waiting = tx.list_unsent_mails(after, JOBS).await?;
+            let Some(last) = waiting.last().copied() else { return Ok(sent) };
+            let mut jobs = Batch::default();
+            for mail in &waiting {
+                jobs.add(&SendMail { mail: *mail }, Options::default().key(mail.to_string()))?;
+            }
+            self.queue().enqueue_all(connection(&mut tx), &jobs).await?;
+            tx.commit().await?;
+            (sent, after) = (sent + waiting.len(), Some(last));
         }
-        tx.commit().await?;
-        Ok(waiting.len())
     }
 
     /// Notes that a mail was handed to the mail server.

@@ -82,11 +82,11 @@ impl Tx {
         on!(self, db => sqlx::query_as(SQL).bind(id).fetch_optional(db).await).during("find a mail")
     }
 
-    /// Lists mails that are not sent yet, oldest first.
-    pub async fn list_unsent_mails(&mut self, limit: u32) -> Result<Vec<Mail>> {
-        const SQL: &str = "SELECT id, message_key, recipient, subject, body, html, unsubscribe_url, created_at, sent_at
-            FROM mails WHERE sent_at IS NULL ORDER BY id LIMIT $1";
-        on!(self, db => sqlx::query_as(SQL).bind(i64::from(limit)).fetch_all(db).await)
+    /// Lists mails that are not sent yet, oldest first, from behind `after` on.
+    pub async fn list_unsent_mails(&mut self, after: Option<MailId>, limit: u32) -> Result<Vec<MailId>> {
+        const SQL: &str = "SELECT id FROM mails WHERE sent_at IS NULL AND id > $1 ORDER BY id LIMIT $2";
+        let after = after.unwrap_or(MailId(uuid::Uuid::nil()));
+        on!(self, db => sqlx::query_scalar(SQL).bind(after).bind(i64::from(limit)).fetch_all(db).await)
             .during("list unsent mails")
     }
 

@@ -15,7 +15,7 @@ use lettre::{AsyncSmtpTransport, AsyncTransport as _, Tokio1Executor};
 use secrecy::{ExposeSecret as _, SecretString};
 use upshelf_catalog::{Catalog, SendMail, Taking};
 use upshelf_queue::{BoxError, Context, Outcome};
-use upshelf_store::Mail as Letter;
+use upshelf_store::{Mail as Letter, MailId};
 
 use folder::Folder;
 
@@ -119,7 +119,7 @@ pub(crate) async fn send(
     };
     match postman.send(&held.mail).await {
         Ok(()) => {
-            catalog.mark_mail_sent(held.mail.id).await?;
+            note_sent(&catalog, held.mail.id).await?;
             Ok(Outcome::Done)
         }
         Err(Undelivered::Later(error)) => {
@@ -131,6 +131,20 @@ pub(crate) async fn send(
             Ok(Outcome::Fail(format!("{error:#}")))
         }
     }
+}
+
+/// Notes that a mail has left. A database that is away for a moment must not have it sent again.
+async fn note_sent(catalog: &Catalog, id: MailId) -> Result<(), BoxError> {
+    for seconds in [1, 2, 4, 8] {
+        match catalog.mark_mail_sent(id).await {
+            Ok(()) => return Ok(()),
+            Err(error) => {
+                tracing::warn!(mail = %id, error = &error as &dyn std::error::Error, "could not note that a mail has left");
+                tokio::time::sleep(Duration::from_secs(seconds)).await;
+            }
+        }
+    }
+    Ok(catalog.mark_mail_sent(id).await?)
 }
 
 /// Writes the daily mails. Idempotent: a member has at most one a day.

@@ -39,11 +39,12 @@ contract! {
         let mut tx = f.write().await;
         tx.add_mail(&first).await?;
         tx.add_mail(&second).await?;
-        assert_eq!(tx.list_unsent_mails(1).await?.iter().map(|mail| mail.id).collect::<Vec<_>>(), [first.id]);
+        assert_eq!(tx.list_unsent_mails(None, 1).await?, [first.id]);
+        assert_eq!(tx.list_unsent_mails(Some(first.id), 9).await?, [second.id]);
         let later = f.pass(5);
         assert!(tx.mark_mail_sent(first.id, later).await?);
         assert!(!tx.mark_mail_sent(first.id, f.pass(5)).await?);
-        assert_eq!(tx.list_unsent_mails(9).await?.iter().map(|mail| mail.id).collect::<Vec<_>>(), [second.id]);
+        assert_eq!(tx.list_unsent_mails(None, 9).await?, [second.id]);
         assert_eq!(tx.find_mail(first.id).await?.and_then(|mail| mail.sent_at), Some(later));
         Ok(())
     }

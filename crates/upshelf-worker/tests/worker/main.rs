@@ -181,7 +181,7 @@ impl Site {
     /// How many mails have not left.
     async fn unsent(&self) -> usize {
         let mut tx = self.catalog.store().read().await.expect("a transaction begins");
-        tx.list_unsent_mails(99).await.expect("a list").len()
+        tx.list_unsent_mails(None, 99).await.expect("a list").len()
     }
 
     async fn failed(&self, queue: &str) -> usize {
@@ -295,10 +295,10 @@ contract! {
         }
         // As a job that was handed over, and then inserted again at the start of another process.
         let mut tx = site.catalog.store().read().await?;
-        let mails = tx.list_unsent_mails(99).await?;
+        let mails = tx.list_unsent_mails(None, 99).await?;
         drop(tx);
         for mail in &mails {
-            site.catalog.queue().push(&SendMail { mail: mail.id }, Options::default()).await?;
+            site.catalog.queue().push(&SendMail { mail: *mail }, Options::default()).await?;
         }
         let office = PostOffice::open().await;
         let workers = site.work(Some(&office.url())).await;
