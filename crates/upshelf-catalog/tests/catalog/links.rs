@@ -140,7 +140,7 @@ contract! {
             reason: String::new(),
         };
         let open = site.catalog.propose(&ada, new).await?;
-        let there = LinkSight::Alive { moved_to: Some("https://new.example.org/a#top".to_owned()) };
+        let there = LinkSight::Alive { moved_to: Some("https://NEW.example.org:443/a".to_owned()) };
         let link = (shelf[0], site.catalog.resource(shelf[0]).await?.url);
         assert_eq!(seen_for_a_week(site, &[link], &there).await, [LinkNoted::Seen]);
         assert_eq!(site.catalog.suggestion(open.id, None).await?.status, SuggestionStatus::Open);
