@@ -8,9 +8,7 @@ use std::ops::Bound;
 
 use serde::Serialize;
 use upshelf_queue::{Batch, Broker, Job, Options};
-use upshelf_store::{
-    CommentId, EmailWish, LogId, Member, MemberId, NewNotice, NoticePreference, Time, Tx,
-};
+use upshelf_store::{CommentId, EmailWish, LogId, Member, MemberId, NewNotice, NoticePreference, Time, Tx};
 
 use crate::audience::Audience;
 use crate::jobs::connection;
@@ -119,7 +117,8 @@ impl Catalog {
             let wish = in_force(event.kind, wishes.remove(&member.id));
             if wish.email == EmailWish::Instant {
                 let key = format!("{}:{}", event.key, member.id);
-                let mail = tx.add_mail(&mails::of_notice(self, links, member, event.kind, &payload, key)).await?;
+                let mail =
+                    tx.add_mail(&mails::of_notice(self, links, member, event.kind, &payload, key)).await?;
                 sending.add(&SendMail { mail }, Options::default().key(mail.to_string()))?;
             }
             if wish.inbox {

@@ -73,8 +73,8 @@ pub use fan_out::notices_channel;
 pub use import::{ImportReport, ImportRequest, preview};
 pub use invalidation::cascade;
 pub use jobs::{
-    AutoApproval, CheckLinks, CleanUp, CountUse, Invalidate, Notify, NotifyComment, QUEUES, ReconcileStandings,
-    RecountPopularity, SendMail, SweepApprovals, WriteDigests,
+    AutoApproval, CheckLinks, CleanUp, CountUse, Invalidate, Notify, NotifyComment, QUEUES,
+    ReconcileStandings, RecountPopularity, SendMail, SweepApprovals, WriteDigests,
 };
 pub use links::{LinkNoted, LinkSight};
 pub use mails::{HeldMail, Taking};

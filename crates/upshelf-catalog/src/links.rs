@@ -216,7 +216,8 @@ impl Catalog {
 }
 
 /// What its profile says.
-const BIO: &str = "No person, but the site itself: it looks at the links on the shelf and suggests what follows.";
+const BIO: &str =
+    "No person, but the site itself: it looks at the links on the shelf and suggests what follows.";
 
 enum Proposed {
     New(Box<Suggestion>),

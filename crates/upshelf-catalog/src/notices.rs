@@ -142,9 +142,7 @@ impl Catalog {
         let wished = self.store().read().await?.list_notice_preferences(member.id).await?;
         Ok(NoticeKind::ALL
             .into_iter()
-            .map(|kind| {
-                in_force(kind, wished.iter().find(|wish| wish.kind == kind.as_str()).cloned())
-            })
+            .map(|kind| in_force(kind, wished.iter().find(|wish| wish.kind == kind.as_str()).cloned()))
             .collect())
     }
 

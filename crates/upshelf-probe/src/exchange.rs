@@ -42,9 +42,8 @@ pub(crate) async fn get(
         return talk(stream, url, agent).await;
     }
     let name = match url.host() {
-        Some(Host::Domain(name)) => {
-            ServerName::try_from(name.trim_end_matches('.').to_owned()).map_err(|error| Failure::Tls(error.to_string()))?
-        }
+        Some(Host::Domain(name)) => ServerName::try_from(name.trim_end_matches('.').to_owned())
+            .map_err(|error| Failure::Tls(error.to_string()))?,
         Some(Host::Ipv4(address)) => ServerName::from(std::net::IpAddr::from(address)),
         Some(Host::Ipv6(address)) => ServerName::from(std::net::IpAddr::from(address)),
         None => return Err(Failure::Tls("the address names no server".to_owned())),

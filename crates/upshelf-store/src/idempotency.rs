@@ -103,6 +103,6 @@ impl Tx {
             (SELECT key FROM idempotency WHERE created_at < $1 ORDER BY created_at LIMIT $2)";
         on!(self, db => sqlx::query(SQL).bind(before).bind(i64::from(limit)).execute(db).await
             .map(|done| done.rows_affected()))
-            .during("delete old idempotent replies")
+        .during("delete old idempotent replies")
     }
 }

@@ -46,7 +46,8 @@ impl Tx {
 
     /// Finds what is known of a resource's link.
     pub async fn find_link(&mut self, resource: ResourceId) -> Result<Option<Link>> {
-        const SQL: &str = "SELECT resource_id, url, checked_at, seen, gone_times, gone_since, gone_last, moved_to,
+        const SQL: &str =
+            "SELECT resource_id, url, checked_at, seen, gone_times, gone_since, gone_last, moved_to,
                 moved_times, moved_since, told_gone, told_moved_to
             FROM links WHERE resource_id = $1";
         on!(self, db => sqlx::query_as(SQL).bind(resource).fetch_optional(db).await).during("find a link")

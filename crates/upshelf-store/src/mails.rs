@@ -77,7 +77,8 @@ impl Tx {
 
     /// Finds a mail.
     pub async fn find_mail(&mut self, id: MailId) -> Result<Option<Mail>> {
-        const SQL: &str = "SELECT id, message_key, recipient, subject, body, html, unsubscribe_url, created_at, sent_at
+        const SQL: &str =
+            "SELECT id, message_key, recipient, subject, body, html, unsubscribe_url, created_at, sent_at
             FROM mails WHERE id = $1";
         on!(self, db => sqlx::query_as(SQL).bind(id).fetch_optional(db).await).during("find a mail")
     }
@@ -116,7 +117,8 @@ impl Tx {
 
     /// Lists mails, sent or not, newest first.
     pub async fn list_mails(&mut self, page: &PageRequest) -> Result<Page<Mail>> {
-        const SQL: &str = "SELECT id, message_key, recipient, subject, body, html, unsubscribe_url, created_at, sent_at
+        const SQL: &str =
+            "SELECT id, message_key, recipient, subject, body, html, unsubscribe_url, created_at, sent_at
             FROM mails WHERE id < $1 ORDER BY id DESC LIMIT $2";
         let before = page.after()?.unwrap_or(MailId(uuid::Uuid::max()));
         let rows = on!(self, db => sqlx::query_as(SQL).bind(before).bind(page.fetch()).fetch_all(db).await)
@@ -130,6 +132,6 @@ impl Tx {
             (SELECT id FROM mails WHERE created_at < $1 ORDER BY created_at LIMIT $2)";
         on!(self, db => sqlx::query(SQL).bind(before).bind(i64::from(limit)).execute(db).await
             .map(|done| done.rows_affected()))
-            .during("delete old mails")
+        .during("delete old mails")
     }
 }

@@ -56,7 +56,8 @@ impl Tx {
 
     /// Keeps a member's wish for no mails of one kind of event, and leaves the inbox as it is.
     pub async fn switch_mails_off(&mut self, member: MemberId, kind: &str) -> Result<()> {
-        const SQL: &str = "INSERT INTO notice_preferences (member_id, kind, inbox, email) VALUES ($1, $2, $3, $4)
+        const SQL: &str =
+            "INSERT INTO notice_preferences (member_id, kind, inbox, email) VALUES ($1, $2, $3, $4)
             ON CONFLICT (member_id, kind) DO UPDATE SET email = excluded.email";
         on!(self, db => sqlx::query(SQL)
             .bind(member)

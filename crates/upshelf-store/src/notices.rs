@@ -231,6 +231,6 @@ impl Tx {
             (SELECT member_id, seq FROM notices WHERE created_at < $1 ORDER BY created_at LIMIT $2)";
         on!(self, db => sqlx::query(SQL).bind(before).bind(i64::from(limit)).execute(db).await
             .map(|done| done.rows_affected()))
-            .during("delete old notices")
+        .during("delete old notices")
     }
 }

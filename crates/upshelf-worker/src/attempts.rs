@@ -54,7 +54,8 @@ mod tests {
         let handle = recorder.handle();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
         with_local_recorder(&recorder, || {
-            let _ = runtime.block_on(async { tokio::time::timeout(Duration::from_millis(10), attempt).await });
+            let _ =
+                runtime.block_on(async { tokio::time::timeout(Duration::from_millis(10), attempt).await });
         });
         handle.render()
     }
@@ -66,7 +67,10 @@ mod tests {
         };
         let done = counted(measured::<CleanUp>(async { Ok(Outcome::Done) }));
         assert!(done.contains(&count("done")), "{done}");
-        assert!(done.contains(r#"queue_attempt_duration_seconds_count{queue="cleanup",job="clean-up"} 1"#), "{done}");
+        assert!(
+            done.contains(r#"queue_attempt_duration_seconds_count{queue="cleanup",job="clean-up"} 1"#),
+            "{done}"
+        );
         let failed = counted(measured::<CleanUp>(async { Err("away".into()) }));
         assert!(failed.contains(&count("failed")), "{failed}");
         let refused = counted(measured::<CleanUp>(async { Ok(Outcome::Fail("no".to_owned())) }));

@@ -11,10 +11,8 @@ const ENDED_SESSIONS: Duration = Duration::from_secs(30 * 86_400);
 
 /// How long finished jobs are kept: completed ones, and failed ones. Each queue keeps to this by itself while it is worked;
 /// one that stands still is cleaned here.
-const FINISHED: [(State, Duration); 2] = [
-    (State::Completed, Duration::from_secs(86_400)),
-    (State::Failed, Duration::from_secs(7 * 86_400)),
-];
+const FINISHED: [(State, Duration); 2] =
+    [(State::Completed, Duration::from_secs(86_400)), (State::Failed, Duration::from_secs(7 * 86_400))];
 
 /// How long to wait for Redis before the next attempt.
 const AWAY: Duration = Duration::from_secs(5);

@@ -81,9 +81,9 @@ impl Postman {
         match &self.way {
             Way::Server(server) => match server.send(message).await {
                 Ok(_) => Ok(()),
-                Err(error) if is_final(&error) => {
-                    Err(Undelivered::Never(anyhow::Error::new(error).context("the mail server refused the mail")))
-                }
+                Err(error) if is_final(&error) => Err(Undelivered::Never(
+                    anyhow::Error::new(error).context("the mail server refused the mail"),
+                )),
                 Err(error) => Err(Undelivered::Later(
                     anyhow::Error::new(error).context("the mail server did not take the mail"),
                 )),

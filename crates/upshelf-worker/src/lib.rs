@@ -27,8 +27,8 @@ use anyhow::{Context as _, Result};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use upshelf_catalog::{
-    AutoApproval, Catalog, CheckLinks, CleanUp, CountUse, Invalidate, Notify, NotifyComment, ReconcileStandings,
-    RecountPopularity, SendMail, SweepApprovals, WriteDigests,
+    AutoApproval, Catalog, CheckLinks, CleanUp, CountUse, Invalidate, Notify, NotifyComment,
+    ReconcileStandings, RecountPopularity, SendMail, SweepApprovals, WriteDigests,
 };
 use upshelf_queue::{Handlers, Running};
 use upshelf_session::Sessions;

@@ -112,7 +112,9 @@ impl LinkCheck {
                     LinkSight::Unclear(why.to_string())
                 }
             };
-            if let LinkNoted::Suggested(_) | LinkNoted::Backed(_) = catalog.note_link(resource, &url, &sight).await? {
+            if let LinkNoted::Suggested(_) | LinkNoted::Backed(_) =
+                catalog.note_link(resource, &url, &sight).await?
+            {
                 walked.suggested += 1;
             }
             if wants_peace {

@@ -87,7 +87,13 @@ fn date(time: Time) -> String {
 }
 
 /// What is known of a link after one more look.
-pub(super) fn noted(known: Option<Link>, resource_id: ResourceId, url: &str, sight: &LinkSight, now: Time) -> Link {
+pub(super) fn noted(
+    known: Option<Link>,
+    resource_id: ResourceId,
+    url: &str,
+    sight: &LinkSight,
+    now: Time,
+) -> Link {
     let fresh = Link {
         resource_id,
         url: url.to_owned(),

@@ -3,8 +3,8 @@ use std::time::Duration;
 use anyhow::Result;
 use upshelf_catalog::{ImportRequest, LinkNoted, LinkSight, Refusal};
 use upshelf_store::{
-    Changes, LogFilter, MemberId, PageRequest, ResourceFilter, ResourceId, ResourceSort, Role, SuggestionKind,
-    SuggestionStatus, WatchKind, WatchLevel,
+    Changes, LogFilter, MemberId, PageRequest, ResourceFilter, ResourceId, ResourceSort, Role,
+    SuggestionKind, SuggestionStatus, WatchKind, WatchLevel,
 };
 use upshelf_testkit::contract;
 

@@ -70,7 +70,9 @@ fn answer(query: &[u8], address: IpAddr) -> (Vec<u8>, bool) {
         _ => NO_ERROR,
     };
     let octets = match address {
-        IpAddr::V4(address) if asks_v4 && code == NO_ERROR && !name.contains("empty") => Some(address.octets()),
+        IpAddr::V4(address) if asks_v4 && code == NO_ERROR && !name.contains("empty") => {
+            Some(address.octets())
+        }
         _ => None,
     };
     let mut reply = query[..2].to_vec();

@@ -41,7 +41,8 @@ fn alive() -> Sight {
 
 #[tokio::test]
 async fn each_status_says_what_it_says_and_no_more() {
-    let server = HttpServer::start(|path, _| format!("HTTP/1.1 {} X\r\ncontent-length: 0\r\n\r\n", &path[1..])).await;
+    let server =
+        HttpServer::start(|path, _| format!("HTTP/1.1 {} X\r\ncontent-length: 0\r\n\r\n", &path[1..])).await;
     let probe = probe().await;
     for status in [200, 204, 206] {
         assert_eq!(probe.look(&server.url(&format!("/{status}"))).await, alive(), "{status}");
@@ -49,7 +50,10 @@ async fn each_status_says_what_it_says_and_no_more() {
     assert_eq!(probe.look(&server.url("/404")).await, Sight::Gone(Gone::NotFound));
     assert_eq!(probe.look(&server.url("/410")).await, Sight::Gone(Gone::Removed));
     for status in [300, 400, 401, 403, 405, 406, 418, 429, 451, 500, 502, 503] {
-        assert_eq!(probe.look(&server.url(&format!("/{status}"))).await, Sight::Unclear(Unclear::Status(status)));
+        assert_eq!(
+            probe.look(&server.url(&format!("/{status}"))).await,
+            Sight::Unclear(Unclear::Status(status))
+        );
     }
     assert_eq!(probe.look(&server.url("/301")).await, Sight::Unclear(Unclear::BadRedirect));
 }
@@ -96,7 +100,9 @@ async fn a_page_that_moved_for_good_is_where_the_lasting_redirects_lead() {
 #[tokio::test]
 async fn what_is_not_public_is_never_asked_by_whatever_way_it_comes() {
     // Another address of this machine stands for what is inside.
-    let inside = HttpServer::start_at(Ipv4Addr::new(127, 0, 0, 2).into(), |_, _| "HTTP/1.1 200 X\r\n\r\n".to_owned()).await;
+    let inside =
+        HttpServer::start_at(Ipv4Addr::new(127, 0, 0, 2).into(), |_, _| "HTTP/1.1 200 X\r\n\r\n".to_owned())
+            .await;
     let (to, port) = (inside.url("/"), inside.address().port());
     let leading = HttpServer::start(move |_, _| format!("HTTP/1.1 302 X\r\nlocation: {to}\r\n\r\n")).await;
     let dns = Dns::start(inside.address().ip()).await;
@@ -183,7 +189,9 @@ async fn a_certificate_that_has_run_out_says_gone_and_a_strange_one_does_not() {
     let dns = Dns::start(HERE).await;
     let look = async |settings: Settings| Probe::new(settings).expect("TLS can be set up").look(url).await;
     let mut roots = RootCertStore::empty();
-    for authority in rustls::pki_types::CertificateDer::pem_file_iter(folder.path().join("authority.pem")).expect("a file") {
+    for authority in
+        rustls::pki_types::CertificateDer::pem_file_iter(folder.path().join("authority.pem")).expect("a file")
+    {
         roots.add(authority.expect("a certificate")).expect("an authority");
     }
     let trusting = Settings { roots, ..settings(&dns).await };

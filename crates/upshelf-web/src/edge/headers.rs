@@ -13,7 +13,8 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; i
 const POLICY_OF_FRAMING: &str = "default-src 'none'; style-src 'self'; img-src 'self'; frame-src 'self'; \
      form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 /// What is in the frame: nothing runs, nothing is loaded, nothing is sent, and it belongs to no site.
-const POLICY_OF_FRAMED: &str = "sandbox; default-src 'none'; form-action 'none'; base-uri 'none'; frame-ancestors 'self'";
+const POLICY_OF_FRAMED: &str =
+    "sandbox; default-src 'none'; form-action 'none'; base-uri 'none'; frame-ancestors 'self'";
 const PERMISSIONS: &str = "camera=(), geolocation=(), microphone=(), payment=(), usb=(), browsing-topics=()";
 
 /// How a reply has to do with frames, where it has: put among its extensions.

@@ -57,7 +57,8 @@ async fn a_mail_is_switched_off_with_one_post_and_by_nothing_less() {
     assert_eq!(wish(&mia).await["email"], "instant");
 
     // A provider's program: no cookies, nobody signed in, a body that says what it is for. As a form, or as parts.
-    let parts = "--x\r\nContent-Disposition: form-data; name=\"List-Unsubscribe\"\r\n\r\nOne-Click\r\n--x--\r\n";
+    let parts =
+        "--x\r\nContent-Disposition: form-data; name=\"List-Unsubscribe\"\r\n\r\nOne-Click\r\n--x--\r\n";
     for (kind, body) in [(FORM, "List-Unsubscribe=One-Click"), ("multipart/form-data; boundary=x", parts)] {
         let done = app.anon().send(Method::POST, path, Some(kind), body.into()).await;
         assert_eq!(done.status.as_u16(), 200, "no redirect, no refusal: {done}");
@@ -65,7 +66,8 @@ async fn a_mail_is_switched_off_with_one_post_and_by_nothing_less() {
         assert_eq!(wish(&mia).await, json!({"kind": "commented", "inbox": true, "email": "off"}));
     }
     // Also from a browser that a mail's page on another site sends.
-    let elsewhere = app.anon().header("sec-fetch-site", "cross-site").header("origin", "https://mail.example");
+    let elsewhere =
+        app.anon().header("sec-fetch-site", "cross-site").header("origin", "https://mail.example");
     let done = elsewhere.send(Method::POST, path, Some(FORM), "List-Unsubscribe=One-Click".into()).await;
     assert_eq!(done.status.as_u16(), 200, "{done}");
 }
@@ -100,15 +102,22 @@ async fn a_mails_html_is_shown_in_a_frame_that_can_do_nothing_to_admins_only() {
     }
     assert!(ada.get("/admin/outbox").await.text().contains(&page));
     let shown = ada.get(&page).await;
-    assert!(shown.text().contains(&format!("<iframe sandbox width=\"100%\" height=\"400\" title=\"The mail as HTML\" src=\"{html}\">")), "{shown}");
+    assert!(
+        shown.text().contains(&format!(
+            "<iframe sandbox width=\"100%\" height=\"400\" title=\"The mail as HTML\" src=\"{html}\">"
+        )),
+        "{shown}"
+    );
     let policy = shown.header("content-security-policy");
     assert!(policy.contains("frame-src 'self'") && policy.contains("frame-ancestors 'none'"), "{policy}");
     assert!(!shown.text().contains("<b>Loom"), "{shown}");
     let framed = ada.get(&html).await;
     assert_eq!(framed.text(), mail.html);
     let policy = framed.header("content-security-policy");
-    assert!(policy.starts_with("sandbox; default-src 'none'") && policy.contains("frame-ancestors 'self'"), "{policy}");
+    assert!(
+        policy.starts_with("sandbox; default-src 'none'") && policy.contains("frame-ancestors 'self'"),
+        "{policy}"
+    );
     assert_eq!(framed.header("x-frame-options"), "SAMEORIGIN");
     ada.get("/admin/outbox/00000000-0000-7000-8000-000000000000").await.refused(404, "not_found");
 }
-

@@ -54,7 +54,9 @@ mod tests {
         // What an attempt that was killed left behind.
         let names = || {
             let entries = std::fs::read_dir(&folder.0).expect("the folder is there");
-            entries.map(|one| one.expect("an entry").file_name().into_string().expect("a name")).collect::<Vec<_>>()
+            entries
+                .map(|one| one.expect("an entry").file_name().into_string().expect("a name"))
+                .collect::<Vec<_>>()
         };
         std::fs::write(folder.0.join(format!(".{id}.part")), "Su").expect("it is writable");
         folder.put(id, b"Subject: a\r\n\r\nb").await.expect("it is written");

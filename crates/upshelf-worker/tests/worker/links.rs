@@ -35,13 +35,17 @@ fn status(status: u16) -> String {
 impl Site {
     /// Puts a resource for each of these paths onto the shelf, named by its path.
     async fn shelve_links(&self, server: &HttpServer, paths: &[&str]) -> Vec<ResourceId> {
-        let entries: Vec<_> = paths.iter().map(|path| format!("- [{path}]({})\n", server.url(path))).collect();
+        let entries: Vec<_> =
+            paths.iter().map(|path| format!("- [{path}]({})\n", server.url(path))).collect();
         let list = format!("# Links\n\n## All\n\n{}", entries.concat());
         self.catalog.import(list.into_bytes(), &ImportRequest::default()).await.expect("the list is good");
         let filter = ResourceFilter::default();
         let found = self.catalog.resources(&filter, ResourceSort::Name, &PageRequest::first(100)).await;
         let found = found.expect("a list").items;
-        paths.iter().map(|path| found.iter().find(|one| one.title == *path).expect("it is there").id).collect()
+        paths
+            .iter()
+            .map(|path| found.iter().find(|one| one.title == *path).expect("it is there").id)
+            .collect()
     }
 
     async fn pass_days(&self, days: u32) {

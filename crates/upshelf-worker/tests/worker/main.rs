@@ -13,8 +13,8 @@ use tokio_util::task::TaskTracker;
 use upshelf_bus::Bus;
 use upshelf_cache::Cache;
 use upshelf_catalog::{
-    Catalog, ImportRequest, MailKind, NewAccount, NewSuggestion, NoticeKind, PasswordSettings, Rules, SendMail,
-    Services, Settings, SuggestionView, cascade,
+    Catalog, ImportRequest, MailKind, NewAccount, NewSuggestion, NoticeKind, PasswordSettings, Rules,
+    SendMail, Services, Settings, SuggestionView, cascade,
 };
 use upshelf_queue::{Broker, Options, Queue, QueueSettings, State};
 use upshelf_session::Sessions;

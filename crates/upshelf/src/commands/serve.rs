@@ -144,7 +144,8 @@ impl Jobs {
             folder: config.mail_dir.clone(),
             from: config.mail_from.clone(),
         };
-        let links = config.links.settings(config.public_url.as_ref()).context("could not check links from here")?;
+        let links =
+            config.links.settings(config.public_url.as_ref()).context("could not check links from here")?;
         let workers = upshelf_worker::start(site.catalog.clone(), site.sessions.clone(), mail, links).await;
         Ok(Jobs::Worked(workers.context("could not start the workers")?))
     }

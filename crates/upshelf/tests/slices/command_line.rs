@@ -77,7 +77,11 @@ fn every_command_explains_itself_with_an_example() {
             help.text()
         );
         // What has commands of its own leaves the examples to them.
-        assert!(matches!(command, ["member"] | ["queue"]) || help.text().contains("Example"), "{command:?}: {}", help.text());
+        assert!(
+            matches!(command, ["member"] | ["queue"]) || help.text().contains("Example"),
+            "{command:?}: {}",
+            help.text()
+        );
     }
     for wrong in [&["fly"][..], &["import"], &["serve", "--fly"], &["member", "create", "--username", "ada"]]
     {

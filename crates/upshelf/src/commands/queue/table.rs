@@ -6,12 +6,15 @@ use std::fmt::Write as _;
 pub(super) fn table(head: &[&str], rows: impl Iterator<Item = Vec<String>>) -> String {
     let plain = |cell: &str| cell.replace(char::is_control, " ");
     let head: Vec<String> = head.iter().map(|cell| plain(cell)).collect();
-    let rows: Vec<Vec<String>> = std::iter::once(head)
-        .chain(rows.map(|row| row.iter().map(|cell| plain(cell)).collect()))
-        .collect();
+    let rows: Vec<Vec<String>> =
+        std::iter::once(head).chain(rows.map(|row| row.iter().map(|cell| plain(cell)).collect())).collect();
     let columns = rows.iter().map(Vec::len).max().unwrap_or_default();
     let wide = |column: usize| {
-        rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max().unwrap_or_default()
+        rows.iter()
+            .filter_map(|row| row.get(column))
+            .map(|cell| cell.chars().count())
+            .max()
+            .unwrap_or_default()
     };
     let widths: Vec<usize> = (0..columns).map(wide).collect();
     rows.iter().fold(String::new(), |mut text, row| {
