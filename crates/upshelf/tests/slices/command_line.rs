@@ -44,6 +44,10 @@ fn a_wrong_setting_ends_with_one_line_that_names_it_its_value_and_what_is_allowe
     let secret = Run::of(&[("UPSHELF_REDIS_URL", "redis+sentinel://:secret@h")], ["serve"], "");
     assert_eq!(secret.code, Some(2));
     assert!(secret.err.contains("@h") && !secret.err.contains("secret"), "{}", secret.err);
+    let both = [("UPSHELF_SMTP_URL", "smtp://mail.example.org"), ("UPSHELF_MAIL_DIR", "mails")];
+    let both = Run::of(&both, ["serve"], "");
+    assert_eq!(both.code, Some(2), "mails have one way out");
+    assert!(both.err.contains("--smtp-url") && both.err.contains("--mail-dir"), "{}", both.err);
     let flag = Run::of(&[], ["--limits", "maybe"], "");
     assert_eq!(flag.code, Some(2));
     assert!(flag.err.contains("--limits") && flag.err.contains("maybe"), "{}", flag.err);

@@ -7,6 +7,7 @@ mod command_line;
 mod difference;
 mod killed;
 mod lists;
+mod mails;
 mod outages;
 mod queues;
 mod run;
