@@ -283,8 +283,17 @@ contract! {
         let mails = catalog.mails(&admin, &PageRequest::first(9)).await?.items;
         assert_eq!(mails.iter().map(|mail| mail.subject.as_str()).collect::<Vec<_>>(), ["2 pieces of news from the shelf"]);
         assert!(!mails[0].html.contains("<b>"));
+        let url = mails[0].unsubscribe_url.clone().expect("it can be switched off");
+        let token = url.rsplit('/').next().expect("a link has a token");
+        assert_eq!(catalog.find_unsubscribe(token).await?, Some(MailKind::Digest));
         site.pass(Duration::from_secs(24 * 3_600));
         assert_eq!(catalog.write_digests(catalog.clock().now()).await?, 0, "nothing is new since");
+        assert_eq!(catalog.unsubscribe(token).await?, Some(MailKind::Digest));
+        catalog.add_comment(&bob, suggestion.id, "Once more?").await?;
+        site.deliver_all().await;
+        site.pass(Duration::from_secs(3_600));
+        assert_eq!(catalog.write_digests(catalog.clock().now()).await?, 0, "they are switched off");
+        assert!(catalog.preferences(&ada).await?.contains(&wish(NoticeKind::Commented, true, EmailWish::Off)));
         Ok(())
     }
 

@@ -81,6 +81,31 @@ async fn an_admin_looks_after_the_queues() {
 }
 
 #[tokio::test]
+async fn the_page_of_queues_does_what_its_buttons_say() {
+    let app = App::open().await;
+    let admin = app.officer("ada", Role::Admin).await;
+    let act = async |act: &str| {
+        let body = format!("queue=email&act={act}").into_bytes();
+        let kind = Some("application/x-www-form-urlencoded");
+        admin.send(axum::http::Method::POST, "/admin/queues", kind, body).await
+    };
+    for (word, badge) in
+        [("pause", true), ("promote", true), ("resume", false), ("retry", false), ("clean", false)]
+    {
+        let done = act(word).await;
+        assert_eq!(
+            (done.status.as_u16(), done.header("location")),
+            (303, "/admin/queues?done=saved"),
+            "{word}: {done}"
+        );
+        let page = admin.get("/admin/queues").await.text();
+        assert_eq!(page.contains(">paused</span>"), badge, "{word}: {page}");
+    }
+    act("explode").await.refused(422, "invalid");
+    app.member("mia").await.get("/admin/queues").await.refused(403, "not_allowed");
+}
+
+#[tokio::test]
 async fn what_is_not_known_of_a_queue_breaks_no_scrape_and_is_not_made_up() {
     let app = App::open().await;
     let recorder = metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder();
