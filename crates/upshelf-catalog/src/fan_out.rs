@@ -12,7 +12,7 @@ use upshelf_store::{CommentId, EmailWish, LogId, Member, MemberId, NewNotice, No
 
 use crate::audience::Audience;
 use crate::jobs::connection;
-use crate::mails;
+use crate::letter::of_notice;
 use crate::notices::in_force;
 use crate::unsubscribe::Links;
 use crate::views::{Interest, NoticePayload, NoticeView, Person, SuggestionRef};
@@ -117,8 +117,7 @@ impl Catalog {
             let wish = in_force(event.kind, wishes.remove(&member.id));
             if wish.email == EmailWish::Instant {
                 let key = format!("{}:{}", event.key, member.id);
-                let mail =
-                    tx.add_mail(&mails::of_notice(self, links, member, event.kind, &payload, key)).await?;
+                let mail = tx.add_mail(&of_notice(self, links, member, event.kind, &payload, key)).await?;
                 sending.add(&SendMail { mail }, Options::default().key(mail.to_string()))?;
             }
             if wish.inbox {

@@ -15,7 +15,8 @@ use upshelf_store::{
 
 use crate::approval::advance;
 use crate::proposal::checked;
-use crate::suggestions::{NewSuggestion, Proposer};
+use crate::proposing::Proposer;
+use crate::suggestions::NewSuggestion;
 use crate::{Catalog, Error, Result};
 
 pub use sighting::LinkSight;

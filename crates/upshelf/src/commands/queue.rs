@@ -1,6 +1,7 @@
 //! `upshelf queue`: the queues, while the site runs or not.
 
 mod table;
+mod words;
 
 use std::time::Duration;
 
@@ -8,12 +9,11 @@ use anyhow::{Context as _, Result, bail};
 use clap::{Args, Subcommand, ValueEnum};
 use serde_json::{Value, json};
 use upshelf_catalog::{Catalog, parse_job_id};
-use upshelf_queue::{Broker as _, Entry, State, Stats};
+use upshelf_queue::{Broker as _, State};
 use upshelf_web::{JobView, QueueName, QueueView};
 
 use crate::config::{Config, duration};
 use crate::site::Site;
-use table::table;
 
 /// What to do about the queues.
 #[derive(Debug, Subcommand)]
@@ -168,8 +168,8 @@ async fn act(catalog: &Catalog, what: Queue) -> Result<String> {
             }
             let views = all.iter().map(|(name, stats)| QueueView::new(*name, stats.clone()));
             match print.json {
-                true => lines(&json!({ "items": views.collect::<Vec<_>>() })),
-                false => overview(&all),
+                true => line(&json!({ "items": views.collect::<Vec<_>>() })),
+                false => words::overview(&all),
             }
         }
         Queue::Stats { queue: Name { name }, print } => numbers(catalog, name, print).await?,
@@ -178,11 +178,11 @@ async fn act(catalog: &Catalog, what: Queue) -> Result<String> {
             match print.json {
                 true => {
                     let jobs: Vec<_> = page.jobs.into_iter().map(JobView::from).collect();
-                    lines(&json!({ "items": jobs, "next_cursor": page.next }))
+                    line(&json!({ "items": jobs, "next_cursor": page.next }))
                 }
                 false => {
                     let more = page.next.map(|next| format!("more with --cursor {next}\n"));
-                    job_table(&page.jobs) + &more.unwrap_or_default()
+                    words::jobs(&page.jobs) + &more.unwrap_or_default()
                 }
             }
         }
@@ -231,82 +231,21 @@ impl From<StateWord> for State {
     }
 }
 
-fn lines(value: &Value) -> String {
-    format!("{value}\n")
+async fn numbers(catalog: &Catalog, name: QueueName, print: Print) -> Result<String> {
+    let stats = catalog.queue().stats(name.as_str()).await?;
+    Ok(match print.json {
+        true => line(&json!(QueueView::new(name, stats))),
+        false => words::numbers(name, &stats),
+    })
 }
 
 fn count(jobs: u64, what: &str, print: Print) -> String {
     match print.json {
-        true => lines(&json!({ "jobs": jobs })),
-        false => format!("{jobs} {} {what}\n", if jobs == 1 { "job" } else { "jobs" }),
+        true => line(&json!({ "jobs": jobs })),
+        false => words::count(jobs, what),
     }
 }
 
-fn overview(all: &[(QueueName, Stats)]) -> String {
-    let head = ["queue", "state", "waiting", "oldest", "active", "delayed", "completed", "failed"];
-    let rows = all.iter().map(|(name, stats)| {
-        vec![
-            name.as_str().to_owned(),
-            if stats.is_paused { "paused" } else { "running" }.to_owned(),
-            (stats.waiting + stats.prioritized + stats.paused).to_string(),
-            span(stats.oldest_waiting),
-            stats.active.to_string(),
-            stats.delayed.to_string(),
-            stats.completed.to_string(),
-            stats.failed.to_string(),
-        ]
-    });
-    table(&head, rows)
-}
-
-async fn numbers(catalog: &Catalog, name: QueueName, print: Print) -> Result<String> {
-    let stats = catalog.queue().stats(name.as_str()).await?;
-    if print.json {
-        return Ok(lines(&json!(QueueView::new(name, stats))));
-    }
-    let rows = [
-        ("paused", if stats.is_paused { "yes" } else { "no" }.to_owned()),
-        ("waiting", stats.waiting.to_string()),
-        ("prioritized", stats.prioritized.to_string()),
-        ("held back", stats.paused.to_string()),
-        ("delayed", stats.delayed.to_string()),
-        ("active", stats.active.to_string()),
-        ("completed", stats.completed.to_string()),
-        ("failed", stats.failed.to_string()),
-        ("oldest waiting", span(stats.oldest_waiting)),
-        ("completed in the last minute", stats.completed_last_minute.to_string()),
-        ("mean wait", span(stats.mean_wait)),
-        ("mean run", span(stats.mean_run)),
-    ];
-    let rows = rows.into_iter().map(|(what, number)| vec![what.to_owned(), number]);
-    Ok(table(&[name.as_str(), ""], rows))
-}
-
-fn job_table(jobs: &[Entry]) -> String {
-    let head = ["id", "job", "attempt", "due", "error"];
-    let rows = jobs.iter().map(|job| {
-        let error = job.error.as_deref().unwrap_or_default();
-        vec![
-            job.id.to_string(),
-            job.name.clone(),
-            format!("{}/{}", job.attempt, job.attempts),
-            job.due_at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
-            error.lines().next().unwrap_or_default().chars().take(100).collect(),
-        ]
-    });
-    table(&head, rows)
-}
-
-/// Says a length of time in its largest sensible unit; a dash for none.
-fn span(time: Option<Duration>) -> String {
-    match time {
-        None => "-".to_owned(),
-        Some(time) => match time.as_secs() {
-            0 => format!("{} ms", time.as_millis()),
-            1..120 => format!("{} s", time.as_secs()),
-            120..7_200 => format!("{} min", time.as_secs() / 60),
-            7_200..172_800 => format!("{} h", time.as_secs() / 3_600),
-            _ => format!("{} d", time.as_secs() / 86_400),
-        },
-    }
+fn line(value: &Value) -> String {
+    format!("{value}\n")
 }
