@@ -6,6 +6,7 @@ mod client;
 mod command_line;
 mod difference;
 mod killed;
+mod links;
 mod lists;
 mod mails;
 mod outages;
