@@ -18,6 +18,9 @@ use crate::{Error, Gone, Guard, Names, Sight, Unclear};
 /// The most redirects that are followed.
 const REDIRECTS: usize = 5;
 
+/// The longest address that is worth remembering.
+const LONGEST: usize = 2_048;
+
 /// How a probe asks.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -96,7 +99,7 @@ impl Probe {
                 Step::End(sight) => return sight,
                 Step::To(there, status) => {
                     // What comes behind a passing redirect is only where it leads today.
-                    for_good &= matches!(status.as_u16(), 301 | 308);
+                    for_good &= matches!(status.as_u16(), 301 | 308) && there.as_str().len() <= LONGEST;
                     if for_good {
                         moved_to = Some(there.clone());
                     }
@@ -123,7 +126,9 @@ impl Probe {
         match status.as_u16() {
             200..=299 => Step::End(Sight::Alive { moved_to: None }),
             301 | 302 | 303 | 307 | 308 => {
-                let location = reply.headers().get(LOCATION).and_then(|to| to.to_str().ok());
+                // It should be ASCII (RFC 9110, 10.2.2), and often is UTF-8.
+                let location = reply.headers().get(LOCATION).map(|to| std::str::from_utf8(to.as_bytes()));
+                let location = location.and_then(Result::ok);
                 match location.and_then(|to| url.join(to).ok()) {
                     Some(mut there) => {
                         // A place in the page goes along, unless the redirect names one itself (RFC 9110, 10.2.2).

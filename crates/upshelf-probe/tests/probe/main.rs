@@ -81,6 +81,8 @@ async fn a_page_that_moved_for_good_is_where_the_lasting_redirects_lead() {
         "/newer" => "HTTP/1.1 308 X\r\nlocation: new?a=b\r\n\r\n".to_owned(),
         "/new?a=b" => "HTTP/1.1 302 X\r\nlocation: /today\r\n\r\n".to_owned(),
         "/today" => "HTTP/1.1 301 X\r\nlocation: /end\r\n\r\n".to_owned(),
+        "/accents" => "HTTP/1.1 301 X\r\nlocation: /né\r\n\r\n".to_owned(),
+        "/long" => format!("HTTP/1.1 301 X\r\nlocation: /{}\r\n\r\n", "a".repeat(3_000)),
         "/to-nothing" => "HTTP/1.1 301 X\r\nlocation: /gone\r\n\r\n".to_owned(),
         "/gone" => "HTTP/1.1 404 X\r\n\r\n".to_owned(),
         "/round" => "HTTP/1.1 301 X\r\nlocation: /round\r\n\r\n".to_owned(),
@@ -91,6 +93,8 @@ async fn a_page_that_moved_for_good_is_where_the_lasting_redirects_lead() {
     let moved = |to: &str| Sight::Alive { moved_to: Some(server.url(to).parse().expect("a URL")) };
     assert_eq!(probe.look(&server.url("/old#part")).await, moved("/new?a=b#part"));
     assert_eq!(probe.look(&server.url("/new?a=b")).await, alive(), "that one is for today only");
+    assert_eq!(probe.look(&server.url("/accents")).await, moved("/n%C3%A9"));
+    assert_eq!(probe.look(&server.url("/long")).await, alive(), "nobody wants that address");
     assert_eq!(probe.look(&server.url("/to-nothing")).await, Sight::Gone(Gone::NotFound));
     let before = server.asked();
     assert_eq!(probe.look(&server.url("/round")).await, Sight::Unclear(Unclear::TooManyRedirects));
