@@ -44,7 +44,14 @@ pub(crate) async fn run(
     let mut jobs = 0;
     for queue in QUEUES {
         for (state, age) in FINISHED {
-            jobs += catalog.queue().clean(queue, state, age).await?;
+            match catalog.queue().clean(queue, state, age).await {
+                Ok(cleaned) => jobs += cleaned,
+                // Nothing depends on it, and the next time finds them.
+                Err(error) => {
+                    let error = &error as &dyn std::error::Error;
+                    tracing::debug!(queue, error, "could not clear finished jobs away");
+                }
+            }
         }
     }
     context.log(format!(

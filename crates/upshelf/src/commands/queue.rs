@@ -210,8 +210,8 @@ async fn act(catalog: &Catalog, what: Queue) -> Result<String> {
         Queue::Promote { queue: Name { name }, job: Some(job), print } => {
             let missing = || format!("the queue {} has no job {job}", name.as_str());
             let id = parse_job_id(&job).with_context(missing)?;
-            queues.find_job(id).await?.filter(|job| job.queue == name.as_str()).with_context(missing)?;
-            if !queues.promote(id).await? {
+            let found = queues.find_job(id).await?.filter(|job| job.queue == name.as_str());
+            if !queues.promote(found.with_context(missing)?.id).await? {
                 bail!("job {job} is not delayed");
             }
             count(1, "due now", print)

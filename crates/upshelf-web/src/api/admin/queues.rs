@@ -8,7 +8,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use upshelf_catalog::parse_job_id;
-use upshelf_queue::{Broker, State as JobState};
+use upshelf_queue::{Broker, Entry, State as JobState};
 use upshelf_store::Page;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
@@ -146,13 +146,14 @@ async fn promote_job(
 ) -> Result<Json<JobView>> {
     let queue = web.catalog().queue();
     let missing = || Problem::not_found("job");
-    let id = parse_job_id(&id).ok_or_else(missing)?;
-    queue.find_job(id).await?.filter(|job| job.queue == name.as_str()).ok_or_else(missing)?;
-    if !queue.promote(id).await? {
+    let find = async || -> Result<Entry> {
+        let id = parse_job_id(&id).ok_or_else(missing)?;
+        queue.find_job(id).await?.filter(|job| job.queue == name.as_str()).ok_or_else(missing)
+    };
+    if !queue.promote(find().await?.id).await? {
         return Err(Problem::new(StatusCode::CONFLICT, "job_not_delayed", "This job is not delayed."));
     }
-    let job = queue.find_job(id).await?.ok_or_else(missing)?;
-    Ok(Json(JobView::from(job)))
+    Ok(Json(JobView::from(find().await?)))
 }
 
 /// Makes all delayed jobs due now
