@@ -48,6 +48,8 @@ const FLUSH: Duration = Duration::from_secs(5);
 pub struct Workers {
     running: Running,
     flusher: Flusher,
+    /// Tells what can be cut short that it should be.
+    closing: CancellationToken,
 }
 
 /// Hands over what is counted in this process, every few seconds; a process that answers requests has one.
@@ -104,9 +106,10 @@ pub async fn start(
         catalog.send_waiting_mails().await.context("could not look into the outbox")?;
     }
     let queue = catalog.queue().clone();
-    let handlers = handlers(&catalog, &sessions, &postman, links);
+    let closing = CancellationToken::new();
+    let handlers = handlers(&catalog, &sessions, &postman, links, &closing);
     let running = queue.work(handlers).await.context("could not begin to work")?;
-    Ok(Workers { running, flusher: Flusher::start(catalog) })
+    Ok(Workers { running, flusher: Flusher::start(catalog), closing })
 }
 
 impl Workers {
@@ -115,6 +118,7 @@ impl Workers {
     /// # Errors
     /// When the workers had stopped because of a failure.
     pub async fn close(self, limit: Duration) -> Result<()> {
+        self.closing.cancel();
         self.flusher.close().await;
         self.running.close(limit).await.context("the workers had stopped")
     }
@@ -125,6 +129,7 @@ fn handlers(
     sessions: &Arc<Sessions<Store>>,
     postman: &Arc<email::Postman>,
     links: Option<LinkCheck>,
+    closing: &CancellationToken,
 ) -> Handlers {
     /// A handler that is given its own clone of the catalog, and is measured.
     macro_rules! with {
@@ -164,5 +169,8 @@ fn handlers(
         None => handlers,
     };
     // Also where it is off: a job of when it was on is done by doing nothing.
-    handlers.on(with!(catalog, |_job: CheckLinks, context| link_check::run(catalog, links.clone(), context)))
+    let closing = closing.clone();
+    handlers.on(with!(catalog, |_job: CheckLinks, context| {
+        link_check::run(catalog, links.clone(), closing.clone(), context)
+    }))
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 use upshelf_catalog::{Catalog, LinkNoted, LinkSight};
 use upshelf_probe::{Probe, Sight, Unclear};
 use upshelf_queue::{BoxError, Context, Outcome};
@@ -138,17 +139,23 @@ impl LinkCheck {
     }
 }
 
-/// Looks at links that are due. Idempotent: each look is noted by itself, and one process walks at a time.
+/// Looks at links that are due. Idempotent: each look is noted by itself, and one process walks at a time. It stops at once
+/// when the workers close: nobody need wait for a walk that can go on any time.
 pub(crate) async fn run(
     catalog: Catalog,
     links: Option<LinkCheck>,
+    closing: CancellationToken,
     context: Context,
 ) -> Result<Outcome, BoxError> {
     let Some(links) = links else { return Ok(Outcome::Done) };
     if !catalog.begin_link_walk(WALK + Duration::from_secs(60)).await? {
         return Ok(Outcome::Done);
     }
-    let walked = context.cancellation.run_until_cancelled(links.walk(&catalog)).await;
+    let walked = tokio::select! {
+        walked = links.walk(&catalog) => Some(walked),
+        () = context.cancellation.cancelled() => None,
+        () = closing.cancelled() => None,
+    };
     catalog.end_link_walk().await?;
     match walked {
         Some(walked) => context.log(walked?.to_string()),

@@ -185,6 +185,20 @@ contract! {
         Ok(())
     }
 
+    async fn a_walk_holds_up_no_closing_and_leaves_the_way_free(site: &Site) -> Result<()> {
+        // Whoever asks this server waits for an answer.
+        let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+        let list = format!("# Links\n\n## All\n\n- [A](http://{}/a) - Is one.\n", silent.local_addr()?);
+        site.catalog.import(list.into_bytes(), &ImportRequest::default()).await?;
+        let workers = site.work_on(no_mail(), Some(links())).await;
+        let (_connection, _) = silent.accept().await?;
+        let begun = Instant::now();
+        workers.close(LIMIT).await?;
+        assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
+        assert!(site.catalog.begin_link_walk(Duration::from_secs(60)).await?, "the walk has ended");
+        Ok(())
+    }
+
     async fn one_process_walks_at_a_time(site: &Site) -> Result<()> {
         let most = Duration::from_secs(600);
         assert!(site.catalog.begin_link_walk(most).await?);
