@@ -279,7 +279,7 @@ impl Catalog {
     /// Commits the job that tells those concerned about an entry of the log, with the entry.
     pub(crate) async fn tell(&self, tx: &mut Tx, log: LogId) -> Result<()> {
         self.queue()
-            .enqueue(connection(tx), &Notify { log }, Options::default().key(log.to_string()))
+            .enqueue(connection(tx), &Notify { log, after: None }, Options::default().key(log.to_string()))
             .await?;
         Ok(())
     }

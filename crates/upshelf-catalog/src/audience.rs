@@ -83,8 +83,9 @@ impl Audience {
         }
     }
 
-    pub(crate) fn into_interests(self) -> BTreeMap<MemberId, Interest> {
-        self.0
+    /// Everybody, in the order of their ids.
+    pub(crate) fn interests(&self) -> &BTreeMap<MemberId, Interest> {
+        &self.0
     }
 }
 
@@ -139,7 +140,7 @@ mod tests {
         let mut audience = Audience::default();
         audience.add([member(1)], Interest::Author);
         audience.add([member(1), member(2)], Interest::Voter);
-        let told = audience.into_interests();
+        let told = audience.interests();
         assert_eq!(told[&member(1)], Interest::Author);
         assert_eq!(told[&member(2)], Interest::Voter);
     }
@@ -156,15 +157,15 @@ mod tests {
             (member(4), (WatchKind::Suggestion, WatchLevel::Muted)),
             (member(5), (WatchKind::Suggestion, WatchLevel::Normal)),
         ])));
-        let told: Vec<_> = audience.into_interests().into_iter().collect();
-        assert_eq!(told, [(member(1), Interest::Author), (member(3), Interest::Watcher)]);
+        let expected = BTreeMap::from([(member(1), Interest::Author), (member(3), Interest::Watcher)]);
+        assert_eq!(audience.interests(), &expected);
     }
 
     #[test]
     fn an_entry_about_an_account_names_its_member() {
         let after = serde_json::json!({ "member_id": member(7), "role": "curator" });
-        let told = Audience::of_account(Some(&after)).into_interests();
-        assert_eq!(told, BTreeMap::from([(member(7), Interest::Account)]));
-        assert!(Audience::of_account(None).into_interests().is_empty());
+        let told = Audience::of_account(Some(&after));
+        assert_eq!(told.interests(), &BTreeMap::from([(member(7), Interest::Account)]));
+        assert!(Audience::of_account(None).interests().is_empty());
     }
 }

@@ -12,6 +12,9 @@ const NOTICES: Duration = Duration::from_secs(180 * 86_400);
 /// How long a mail stays in the outbox.
 const MAILS: Duration = Duration::from_secs(30 * 86_400);
 
+/// How much is put away in one transaction.
+const AT_ONCE: u32 = 1_000;
+
 /// What was put away.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct CleanedUp {
@@ -28,16 +31,29 @@ pub struct CleanedUp {
 impl Catalog {
     /// Puts away what is too old to be needed. Ended sessions are the session service's.
     pub async fn clean_up(&self) -> Result<CleanedUp> {
+        /// Deletes in parts, so that nobody waits long for the database's one writer.
+        macro_rules! in_parts {
+            ($delete:ident, $before:expr) => {{
+                let mut all = 0;
+                loop {
+                    let mut tx = self.store().write().await?;
+                    let gone = tx.$delete($before, AT_ONCE).await?;
+                    tx.commit().await?;
+                    all += gone;
+                    if gone < u64::from(AT_ONCE) {
+                        break all;
+                    }
+                }
+            }};
+        }
         let now = self.clock().now();
+        let notices = in_parts!(delete_notices_before, now.before(NOTICES));
+        let mails = in_parts!(delete_mails_before, now.before(MAILS));
+        let replies = in_parts!(delete_idempotency_before, now.before(DAY));
         let mut tx = self.store().write().await?;
-        let cleaned = CleanedUp {
-            notices: tx.delete_notices_before(now.before(NOTICES)).await?,
-            mails: tx.delete_mails_before(now.before(MAILS)).await?,
-            replies: tx.delete_idempotency_before(now.before(DAY)).await?,
-            tags: tx.remove_unused_tags().await?,
-        };
+        let tags = tx.remove_unused_tags().await?;
         tx.commit().await?;
-        Ok(cleaned)
+        Ok(CleanedUp { notices, mails, replies, tags })
     }
 
     /// Computes anew how popular each resource is; gives how many changed.

@@ -40,7 +40,7 @@ impl Catalog {
             return Err(Refusal::NotFound("suggestion").into());
         }
         tx.add_comment(&comment).await?;
-        let job = NotifyComment { comment: comment.id };
+        let job = NotifyComment { comment: comment.id, after: None };
         let options = Options::default().key(comment.id.to_string());
         self.queue().enqueue(connection(&mut tx), &job, options).await?;
         tx.commit().await?;

@@ -5,10 +5,13 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use upshelf_cache::Inv;
 use upshelf_queue::{Connection, Job};
-use upshelf_store::{CommentId, LogId, MailId, SuggestionId, Tx};
+use upshelf_store::{CommentId, LogId, MailId, MemberId, SuggestionId, Tx};
 use uuid::Uuid;
 
 use crate::meter::Use;
+
+/// The five queues.
+pub const QUEUES: [&str; 5] = ["auto-approval", "notifications", "analytics", "email", "cleanup"];
 
 /// Looks at a suggestion that may be ripe, and applies it when its rule is met and its delay is over.
 ///
@@ -36,13 +39,16 @@ impl Job for SweepApprovals {
     const TIMEOUT: Duration = Duration::from_secs(300);
 }
 
-/// Tells those concerned about an entry of the public log.
+/// Tells those concerned about an entry of the public log: the next of them, and leaves a job for the rest.
 ///
-/// Idempotent: a member has at most one notice of an entry.
+/// Idempotent: a member has at most one notice and one mail of an entry.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Notify {
     /// The entry.
     pub log: LogId,
+    /// The last of those who are told already; nobody is at first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<MemberId>,
 }
 
 impl Job for Notify {
@@ -50,13 +56,16 @@ impl Job for Notify {
     const QUEUE: &'static str = "notifications";
 }
 
-/// Tells those concerned about a comment.
+/// Tells those concerned about a comment: the next of them, and leaves a job for the rest.
 ///
-/// Idempotent: a member has at most one notice of a comment.
+/// Idempotent: a member has at most one notice and one mail of a comment.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct NotifyComment {
     /// The comment.
     pub comment: CommentId,
+    /// The last of those who are told already; nobody is at first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<MemberId>,
 }
 
 impl Job for NotifyComment {
@@ -66,7 +75,9 @@ impl Job for NotifyComment {
 
 /// Hands a mail to the mail server.
 ///
-/// Idempotent as far as mail can be: one that is noted as sent is not sent again.
+/// Idempotent as far as mail can be: one that is noted as sent is not sent again, and one worker at a time has it in hand.
+/// Only a process that ends after the server took the mail and before the note of it sends it a second time, and then under
+/// the same `Message-ID`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct SendMail {
     /// The mail.
@@ -142,6 +153,18 @@ impl Job for CleanUp {
     const NAME: &'static str = "clean-up";
     const QUEUE: &'static str = "cleanup";
     const TIMEOUT: Duration = Duration::from_secs(300);
+}
+
+/// Looks at the links that were not looked at for a while.
+///
+/// Idempotent: each look is noted by itself, so that a walk that was cut short is gone on with; one process walks at a time.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct CheckLinks {}
+
+impl Job for CheckLinks {
+    const NAME: &'static str = "check-links";
+    const QUEUE: &'static str = "cleanup";
+    const TIMEOUT: Duration = Duration::from_secs(600);
 }
 
 /// Makes good for a process that ended between a change and its invalidation in the cache that all processes share.

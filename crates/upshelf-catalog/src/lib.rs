@@ -20,10 +20,13 @@ mod delivery;
 mod error;
 mod export;
 mod faces;
+mod fan_out;
 mod import;
 mod invalidation;
 mod jobs;
+mod letter;
 mod library;
+mod links;
 mod log;
 mod mails;
 mod meter;
@@ -35,13 +38,17 @@ mod origin;
 mod passwords;
 mod profiles;
 mod proposal;
+mod proposing;
+mod queues;
 mod regions;
 mod revert;
 mod rules;
 mod set_up_code;
 mod shelf;
+mod site_key;
 mod suggestions;
 mod texts;
+mod unsubscribe;
 mod views;
 mod votes;
 mod watches;
@@ -50,8 +57,6 @@ mod wording;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64};
 
-use aws_lc_rs::hmac;
-use tokio::sync::OnceCell;
 use tokio_util::task::TaskTracker;
 use upshelf_bus::Bus;
 use upshelf_cache::Cache;
@@ -64,15 +69,17 @@ pub use analytics::MAX_DAYS;
 pub use api_keys::{API_KEY_PREFIX, Scopes};
 pub use cleanup::CleanedUp;
 pub use collections::{CollectionWish, CollectionsOf, MAX_COLLECTION_ITEMS, MAX_COLLECTIONS};
-pub use delivery::notices_channel;
 pub use error::{Error, Fault, Refusal, Result};
 pub use export::Export;
+pub use fan_out::notices_channel;
 pub use import::{ImportReport, ImportRequest, preview};
 pub use invalidation::cascade;
 pub use jobs::{
-    AutoApproval, CleanUp, CountUse, Invalidate, Notify, NotifyComment, ReconcileStandings,
-    RecountPopularity, SendMail, SweepApprovals, WriteDigests,
+    AutoApproval, CheckLinks, CleanUp, CountUse, Invalidate, Notify, NotifyComment, QUEUES,
+    ReconcileStandings, RecountPopularity, SendMail, SweepApprovals, WriteDigests,
 };
+pub use links::{LinkNoted, LinkSight};
+pub use mails::{HeldMail, Taking};
 pub use meter::Use;
 pub use names::{Email, Username, fold_name};
 pub use new_password::NewPassword;
@@ -80,11 +87,13 @@ pub use notices::NoticeKind;
 pub use passwords::PasswordSettings;
 pub use profiles::ProfileChanges;
 pub use proposal::{MAX_CATEGORIES, MAX_DESCRIPTION, MAX_REASON, MAX_TAG, MAX_TAGS, MAX_TITLE, MAX_URL};
+pub use queues::parse_job_id;
 pub use regions::CategoryTree;
 pub use rules::{Condition, Facts, Rules, Verdict, wilson_lower_bound};
 pub use set_up_code::new_set_up_code;
 pub use suggestions::{NewSuggestion, ResourceRef, SuggestionView};
 pub use texts::{About, Bio, Body, DisplayName, Faults, KeyName, Reason, Title};
+pub use unsubscribe::MailKind;
 pub use views::{
     AnalyticsView, ApiKeyView, CategoryNode, CategoryRef, CollectionPage, CollectionView, CommentView,
     DayView, HistoryCause, HistoryEntry, Interest, NoticePayload, NoticeView, Person, ProfileView,
@@ -106,7 +115,8 @@ pub(crate) struct Inner {
     pub(crate) faces: faces::Faces,
     pub(crate) meter: meter::Meter,
     pub(crate) regions: regions::Regions,
-    pub(crate) origin_key: OnceCell<hmac::Key>,
+    pub(crate) origin_key: site_key::SiteKey,
+    pub(crate) unsubscribe_key: site_key::SiteKey,
     pub(crate) has_admin: AtomicBool,
     /// The number of the last change that this process has noticed.
     pub(crate) noticed: AtomicI64,
@@ -144,6 +154,8 @@ pub struct Settings {
     pub alone: bool,
     /// The most votes that one commit may share.
     pub votes_per_commit: usize,
+    /// The most members who are told of something in one commit.
+    pub notices_per_commit: usize,
     /// How passwords are hashed.
     pub passwords: PasswordSettings,
     /// Where people reach the site, for links in mails.
@@ -157,6 +169,7 @@ impl Default for Settings {
             set_up_code: None,
             alone: true,
             votes_per_commit: 1_000,
+            notices_per_commit: 500,
             passwords: PasswordSettings::default(),
             public_url: None,
         }
@@ -174,7 +187,8 @@ impl Catalog {
             faces: faces::Faces::new(),
             meter: meter::Meter::default(),
             regions: regions::Regions::new(&services.cache),
-            origin_key: OnceCell::new(),
+            origin_key: site_key::SiteKey::new(origin::KEY),
+            unsubscribe_key: site_key::SiteKey::new(unsubscribe::KEY),
             has_admin: AtomicBool::new(false),
             noticed: AtomicI64::new(0),
             vocabulary: Vocabulary::default(),

@@ -30,6 +30,7 @@ const RESERVED: &[&str] = &[
     "everyone",
     "help",
     "hostmaster",
+    crate::links::NAME,
     "mail",
     "mailer-daemon",
     "member",

@@ -89,9 +89,14 @@ impl NoticeKind {
     }
 }
 
-/// What holds for a kind about which the member wished nothing.
-pub(crate) fn default_preference(kind: NoticeKind) -> NoticePreference {
-    NoticePreference { kind: kind.as_str().to_owned(), inbox: true, email: EmailWish::Off }
+/// What holds for a kind, given what the member wished, if anything. What concerns the safety of an account comes whatever
+/// was wished: who took an account over could wish the warning away.
+pub(crate) fn in_force(kind: NoticeKind, wish: Option<NoticePreference>) -> NoticePreference {
+    let plain = |email| NoticePreference { kind: kind.as_str().to_owned(), inbox: true, email };
+    match kind {
+        NoticeKind::Security => plain(EmailWish::Instant),
+        _ => wish.unwrap_or_else(|| plain(EmailWish::Off)),
+    }
 }
 
 /// Makes a notice what its member sees; none for one of a kind that this program does not know.
@@ -137,10 +142,7 @@ impl Catalog {
         let wished = self.store().read().await?.list_notice_preferences(member.id).await?;
         Ok(NoticeKind::ALL
             .into_iter()
-            .map(|kind| {
-                let wish = wished.iter().find(|wish| wish.kind == kind.as_str());
-                wish.cloned().unwrap_or_else(|| default_preference(kind))
-            })
+            .map(|kind| in_force(kind, wished.iter().find(|wish| wish.kind == kind.as_str()).cloned()))
             .collect())
     }
 
@@ -156,6 +158,9 @@ impl Catalog {
                 None => faults.add("kind", format!("There is no kind {:?}.", wish.kind)),
                 Some(NoticeKind::Security) if !wish.inbox => {
                     faults.add("inbox", "Notices about the safety of an account always come.");
+                }
+                Some(NoticeKind::Security) if wish.email != EmailWish::Instant => {
+                    faults.add("email", "Mails about the safety of an account always come, at once.");
                 }
                 Some(_) => {}
             }

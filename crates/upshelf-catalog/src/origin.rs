@@ -2,14 +2,14 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use aws_lc_rs::{hmac, rand};
+use aws_lc_rs::hmac;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use crate::{Catalog, Result};
 
-/// The setting that holds the site's key.
-const KEY: &str = "origin_key";
+/// The setting that holds the key.
+pub(crate) const KEY: &str = "origin_key";
 
 impl Catalog {
     /// Names the network of an address: the same name for the same network, and no way back.
@@ -18,18 +18,7 @@ impl Catalog {
     /// choose among its addresses at will. The name is an HMAC-SHA256 under a key that the site made for itself and
     /// that is kept in its database; of another site's names it tells nothing.
     pub async fn origin(&self, address: IpAddr) -> Result<String> {
-        let key = self
-            .inner
-            .origin_key
-            .get_or_try_init(|| async {
-                let mut fresh = [0; 32];
-                rand::fill(&mut fresh).expect("the system's randomness does not run out");
-                let mut tx = self.store().write().await?;
-                let kept = tx.keep_setting(KEY, &URL_SAFE_NO_PAD.encode(fresh)).await?;
-                tx.commit().await?;
-                Ok::<_, crate::Error>(hmac::Key::new(hmac::HMAC_SHA256, kept.as_bytes()))
-            })
-            .await?;
+        let key = self.inner.origin_key.get(self.store()).await?;
         Ok(name(key, address))
     }
 }

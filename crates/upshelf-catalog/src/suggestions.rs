@@ -1,20 +1,15 @@
-//! Proposing changes, and reading what is proposed.
+//! What is proposed, as its readers see it.
 
 use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
 use upshelf_store::{
-    Action, CategoryId, Changes, Json, Member, MemberId, Page, PageRequest, ResourceId, ResourceState,
-    ResourceStatus, Standing, Suggestion, SuggestionFilter, SuggestionId, SuggestionKind, SuggestionSort,
-    SuggestionStatus, Time, Tx,
+    CategoryId, Changes, Member, MemberId, Page, PageRequest, ResourceId, Standing, Suggestion,
+    SuggestionFilter, SuggestionId, SuggestionKind, SuggestionSort, SuggestionStatus, Time, Tx,
 };
 
 use crate::approval::judge;
-use crate::invalidation::{of_profile, of_resource};
-use crate::proposal::checked;
-use crate::shelf::{Tree, conflicts, key, state_of};
 use crate::views::Person;
-use crate::votes::counts;
 use crate::{Catalog, Facts, Refusal, Result, Verdict};
 
 /// What a member proposes.
@@ -89,77 +84,6 @@ pub struct SuggestionView {
 }
 
 impl Catalog {
-    /// Proposes a change.
-    ///
-    /// # Errors
-    /// A [`Refusal`] for values that cannot be taken (each named), for what is on the shelf or suggested already, for a
-    /// resource that does not exist, and for one that changed since `base_version` in the same fields.
-    pub async fn propose(&self, author: &Member, new: NewSuggestion) -> Result<SuggestionView> {
-        if author.banned_at.is_some() {
-            return Err(Refusal::Banned.into());
-        }
-        let new = checked(new)?;
-        let now = self.clock().now();
-        let mut tx = self.store().write().await?;
-        let tree = Tree::read(&mut tx).await?;
-        if let Some(unknown) = new.changes.category_ids.iter().flatten().find(|id| !tree.has(**id)) {
-            return Err(Refusal::invalid("category_ids", format!("There is no category {unknown}.")).into());
-        }
-        let url_key = new.changes.url.as_deref().map(key).transpose()?.map(|key| key.as_str().to_owned());
-        if let Some(url_key) = &url_key {
-            let there = tx.find_resource_at(url_key).await?;
-            if let Some(there) = there
-                .filter(|there| there.status == ResourceStatus::Live && Some(there.id) != new.resource_id)
-            {
-                return Err(Refusal::DuplicateResource(there.id).into());
-            }
-            if new.kind == SuggestionKind::Add
-                && let Some(open) = tx.find_open_addition(url_key).await?
-            {
-                return Err(Refusal::DuplicateSuggestion(open).into());
-            }
-        }
-        let (before, base_version) = match new.resource_id {
-            None => (Changes::default(), None),
-            Some(id) => {
-                let (before, version) = base(&mut tx, id, &new).await?;
-                (before, Some(version))
-            }
-        };
-        let suggestion = Suggestion {
-            id: self.clock().id(),
-            kind: new.kind,
-            status: SuggestionStatus::Open,
-            author_id: author.id,
-            resource_id: new.resource_id,
-            base_version,
-            url_key,
-            changes: Json(new.changes),
-            before: Json(before),
-            reason: new.reason,
-            evidence: None,
-            standing: Standing::default(),
-            objection: None,
-            objection_by: None,
-            opened_at: now,
-            approving_until: None,
-            decided_at: None,
-            decided_by: None,
-            decision_reason: None,
-        };
-        tx.add_suggestion(&suggestion).await?;
-        self.log_by(&mut tx, author, Action::Suggested, &suggestion, None, now).await?;
-        let mut stale = of_profile(author.id);
-        if let Some(resource) = suggestion.resource_id {
-            stale.extend(of_resource(&mut tx, resource).await?);
-        }
-        let stale = self.stale(&mut tx, stale).await?;
-        self.commit(tx).await?;
-        self.forget(stale).await;
-        self.tally().record(suggestion.id, counts(suggestion.standing)).await;
-        self.suggestion(suggestion.id, Some(author)).await
-    }
-
     /// Gives a suggestion as `viewer` sees it.
     pub async fn suggestion(&self, id: SuggestionId, viewer: Option<&Member>) -> Result<SuggestionView> {
         let mut tx = self.store().read().await?;
@@ -271,40 +195,6 @@ impl Catalog {
                 decision_reason: one.decision_reason,
             })
             .collect())
-    }
-}
-
-/// What the resource of a suggestion holds in the fields it changes, and its version.
-async fn base(tx: &mut Tx, id: ResourceId, new: &NewSuggestion) -> Result<(Changes, i64)> {
-    let resource = tx.find_resource(id).await?.ok_or(Refusal::NotFound("resource"))?;
-    if resource.status == ResourceStatus::Removed {
-        return Err(Refusal::invalid("resource_id", "The resource was removed.").into());
-    }
-    let now = state_of(tx, &resource).await?;
-    let before = fields_of(&now, &new.changes);
-    if let Some(version) = new.base_version.filter(|version| *version != resource.version) {
-        let seen = tx
-            .find_version(id, version)
-            .await?
-            .ok_or_else(|| Refusal::invalid("base_version", "There is no such version."))?;
-        if conflicts(&fields_of(&seen.state.0, &new.changes), &now) {
-            return Err(Refusal::OutOfDate(resource.version).into());
-        }
-    }
-    if new.kind != SuggestionKind::Remove && !conflicts(&new.changes, &now) {
-        return Err(Refusal::invalid("changes", "They leave the resource as it is.").into());
-    }
-    Ok((before, resource.version))
-}
-
-/// The fields of `state` that `changes` names.
-fn fields_of(state: &ResourceState, changes: &Changes) -> Changes {
-    Changes {
-        url: changes.url.is_some().then(|| state.url.clone()),
-        title: changes.title.is_some().then(|| state.title.clone()),
-        description: changes.description.is_some().then(|| state.description.clone()),
-        category_ids: changes.category_ids.is_some().then(|| state.category_ids.clone()),
-        tags: changes.tags.is_some().then(|| state.tags.clone()),
     }
 }
 

@@ -97,10 +97,12 @@ impl Tx {
             .during("release an idempotency key")
     }
 
-    /// Deletes what was claimed before `before`; gives how many.
-    pub async fn delete_idempotency_before(&mut self, before: Time) -> Result<u64> {
-        const SQL: &str = "DELETE FROM idempotency WHERE created_at < $1";
-        on!(self, db => sqlx::query(SQL).bind(before).execute(db).await.map(|done| done.rows_affected()))
-            .during("delete old idempotent replies")
+    /// Deletes what was claimed before `before`, at most `limit`; gives how many.
+    pub async fn delete_idempotency_before(&mut self, before: Time, limit: u32) -> Result<u64> {
+        const SQL: &str = "DELETE FROM idempotency WHERE key IN
+            (SELECT key FROM idempotency WHERE created_at < $1 ORDER BY created_at LIMIT $2)";
+        on!(self, db => sqlx::query(SQL).bind(before).bind(i64::from(limit)).execute(db).await
+            .map(|done| done.rows_affected()))
+        .during("delete old idempotent replies")
     }
 }

@@ -60,6 +60,12 @@ pub struct NewMember {
     pub joined_at: Time,
 }
 
+impl MemberId {
+    /// The member in whose name the link check suggests: no person, nobody signs in as it, and it is not counted.
+    pub const LINK_CHECK: MemberId =
+        MemberId(uuid::Uuid::from_u128(0x0000_0000_0000_7000_8000_6c69_6e6b_7321));
+}
+
 const COLUMNS: &str = "id, username, email, display_name, bio, role, joined_at, banned_at";
 
 impl Tx {
@@ -154,8 +160,10 @@ impl Tx {
 
     /// Counts the members, and those among them with `role`.
     pub async fn count_members(&mut self, role: Role) -> Result<(i64, i64)> {
-        const SQL: &str = "SELECT COUNT(*), COUNT(CASE WHEN role = $1 THEN 1 END) FROM members";
-        on!(self, db => sqlx::query_as(SQL).bind(role).fetch_one(db).await).during("count members")
+        const SQL: &str =
+            "SELECT COUNT(*), COUNT(CASE WHEN role = $1 THEN 1 END) FROM members WHERE id <> $2";
+        on!(self, db => sqlx::query_as(SQL).bind(role).bind(MemberId::LINK_CHECK).fetch_one(db).await)
+            .during("count members")
     }
 
     /// Counts the admins who are not shut out, beside this member.

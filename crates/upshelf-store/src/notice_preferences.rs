@@ -54,6 +54,30 @@ impl Tx {
         Ok(())
     }
 
+    /// Keeps a member's wish for no mails of one kind of event, and leaves the inbox as it is.
+    pub async fn switch_mails_off(&mut self, member: MemberId, kind: &str) -> Result<()> {
+        const SQL: &str =
+            "INSERT INTO notice_preferences (member_id, kind, inbox, email) VALUES ($1, $2, $3, $4)
+            ON CONFLICT (member_id, kind) DO UPDATE SET email = excluded.email";
+        on!(self, db => sqlx::query(SQL)
+            .bind(member)
+            .bind(kind)
+            .bind(true)
+            .bind(EmailWish::Off)
+            .execute(db)
+            .await
+            .map(|_| ()))
+        .during("switch mails off")
+    }
+
+    /// Keeps a member's wish for no daily mails; what is to come at once still does.
+    pub async fn switch_digests_off(&mut self, member: MemberId) -> Result<()> {
+        const SQL: &str =
+            "UPDATE notice_preferences SET email = 'off' WHERE member_id = $1 AND email = 'digest'";
+        on!(self, db => sqlx::query(SQL).bind(member).execute(db).await.map(|_| ()))
+            .during("switch daily mails off")
+    }
+
     /// Lists what a member wished; kinds without a wish are missing.
     pub async fn list_notice_preferences(&mut self, member: MemberId) -> Result<Vec<NoticePreference>> {
         const SQL: &str =

@@ -224,10 +224,13 @@ impl Tx {
         .during("mark notices as read")
     }
 
-    /// Deletes the notices, read or not, that are older than `before`; gives how many. Numbers are never given again.
-    pub async fn delete_notices_before(&mut self, before: Time) -> Result<u64> {
-        const SQL: &str = "DELETE FROM notices WHERE created_at < $1";
-        on!(self, db => sqlx::query(SQL).bind(before).execute(db).await.map(|done| done.rows_affected()))
-            .during("delete old notices")
+    /// Deletes notices, read or not, that are older than `before`, at most `limit`; gives how many. Numbers are never given
+    /// again.
+    pub async fn delete_notices_before(&mut self, before: Time, limit: u32) -> Result<u64> {
+        const SQL: &str = "DELETE FROM notices WHERE (member_id, seq) IN
+            (SELECT member_id, seq FROM notices WHERE created_at < $1 ORDER BY created_at LIMIT $2)";
+        on!(self, db => sqlx::query(SQL).bind(before).bind(i64::from(limit)).execute(db).await
+            .map(|done| done.rows_affected()))
+        .during("delete old notices")
     }
 }

@@ -1,6 +1,6 @@
 use crate::database::on;
 use crate::error::During;
-use crate::{Result, Tx};
+use crate::{Result, Time, Tx};
 
 impl Tx {
     /// Finds the value kept under `key`.
@@ -23,6 +23,21 @@ impl Tx {
             ON CONFLICT (key) DO UPDATE SET value = excluded.value";
         on!(self, db => sqlx::query(SQL).bind(key).bind(value).execute(db).await.map(|_| ()))
             .during("put a setting")
+    }
+
+    /// Takes the lease `key` until `until`, for one holder at a time. False when another has it at `now`.
+    pub async fn take_lease(&mut self, key: &str, now: Time, until: Time) -> Result<bool> {
+        const SQL: &str = "INSERT INTO settings (key, value) VALUES ($1, CAST($3 AS TEXT))
+            ON CONFLICT (key) DO UPDATE SET value = excluded.value WHERE CAST(settings.value AS BIGINT) <= $2";
+        on!(self, db => sqlx::query(SQL).bind(key).bind(now).bind(until).execute(db).await
+            .map(|done| done.rows_affected() > 0))
+        .during("take a lease")
+    }
+
+    /// Lets go of the lease `key`.
+    pub async fn end_lease(&mut self, key: &str) -> Result<()> {
+        const SQL: &str = "DELETE FROM settings WHERE key = $1";
+        on!(self, db => sqlx::query(SQL).bind(key).execute(db).await.map(|_| ())).during("let go of a lease")
     }
 
     /// Adds one to the number kept under `key`, which begins at 0, and gives it. Whoever counts under the same key waits

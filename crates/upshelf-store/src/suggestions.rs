@@ -374,6 +374,27 @@ impl Tx {
         .during("count open suggestions")
     }
 
+    /// Lists the votable suggestions about a resource, oldest first.
+    pub async fn list_open_suggestions_about(&mut self, resource: ResourceId) -> Result<Vec<Suggestion>> {
+        on!(self, db => {
+            let mut sql = QueryBuilder::new("SELECT ");
+            sql.push(COLUMNS)
+                .push(" FROM suggestions WHERE status IN ('open', 'approving') AND resource_id = ")
+                .push_bind(resource)
+                .push(" ORDER BY id");
+            sql.build_query_as().fetch_all(db).await
+        })
+        .during("list open suggestions about a resource")
+    }
+
+    /// Counts the votable suggestions of a member.
+    pub async fn count_open_suggestions_by(&mut self, author: MemberId) -> Result<i64> {
+        const SQL: &str =
+            "SELECT COUNT(*) FROM suggestions WHERE author_id = $1 AND status IN ('open', 'approving')";
+        on!(self, db => sqlx::query_scalar(SQL).bind(author).fetch_one(db).await)
+            .during("count a member's open suggestions")
+    }
+
     /// Counts the suggestions in each status.
     pub async fn count_suggestions(&mut self) -> Result<Vec<(SuggestionStatus, i64)>> {
         const SQL: &str = "SELECT status, COUNT(*) FROM suggestions GROUP BY status";

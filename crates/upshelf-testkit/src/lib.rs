@@ -43,11 +43,15 @@
 //! # }
 //! ```
 //!
+//! [`HttpServer`] stands for the web sites of others, byte for byte.
+//!
 //! Nothing here sleeps: a test waits for an event with a deadline ([`wait_until`], [`Program::wait_for`]), sets the
 //! [`HandClock`], or lets `tokio` own the time (`paused` contracts).
 
+mod certificate;
 mod clock;
 mod contract;
+mod http;
 mod node;
 mod patience;
 mod places;
@@ -56,7 +60,9 @@ mod program;
 mod proxy;
 mod redis;
 
+pub use certificate::certify;
 pub use clock::HandClock;
+pub use http::{Answer, HttpServer};
 pub use node::Node;
 use patience::aside;
 pub use patience::{Patience, wait_until};

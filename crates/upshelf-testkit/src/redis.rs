@@ -13,7 +13,6 @@ mod monitor;
 mod outage;
 mod sentinel;
 mod talk;
-mod tls;
 
 pub use cluster::RedisCluster;
 pub use keys::KeyFound;

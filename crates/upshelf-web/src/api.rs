@@ -19,7 +19,8 @@ use utoipa_axum::router::OpenApiRouter;
 
 use crate::web::Web;
 
-pub(crate) use admin::{FileFormat, QueueName};
+pub(crate) use admin::FileFormat;
+pub use admin::{JobView, QueueName, QueueView};
 pub(crate) use auth::{begin, sign_in};
 pub(crate) use collections::Whose;
 pub(crate) use votes::vote;

@@ -32,6 +32,7 @@ mod serve;
 mod settings;
 mod web;
 
+pub use api::{JobView, QueueName, QueueView};
 pub use limits::Limits;
 pub use metrics::Metrics;
 pub use openapi::openapi;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use axum::http::{Method, StatusCode};
 use metrics_exporter_prometheus::{BuildError, PrometheusBuilder, PrometheusHandle};
+use upshelf_queue::Stats;
 
 const BUCKETS: [f64; 12] = [0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0, 30.0];
 
@@ -29,7 +30,19 @@ impl Metrics {
             "How long requests took, by method and route."
         );
         metrics::describe_counter!("votes_total", "Votes cast and retracted.");
-        metrics::describe_gauge!("queue_jobs", "Jobs by queue and state.");
+        metrics::describe_gauge!("queue_jobs", "Jobs by queue and state; NaN while that is not known.");
+        metrics::describe_gauge!(
+            "queue_oldest_waiting_seconds",
+            metrics::Unit::Seconds,
+            "For how long the oldest job that is due has been so."
+        );
+        metrics::describe_gauge!("queue_is_paused", "Whether a queue hands out no jobs.");
+        metrics::describe_counter!("queue_attempts_total", "Attempts at jobs, by how they ended.");
+        metrics::describe_histogram!(
+            "queue_attempt_duration_seconds",
+            metrics::Unit::Seconds,
+            "How long attempts at jobs ran, by queue and kind of job."
+        );
         metrics::describe_counter!(
             "cache_reads_total",
             "Reads through the cache, by where they were answered from."
@@ -44,6 +57,11 @@ impl Metrics {
         );
         COUNTS.store(true, Ordering::Relaxed);
         Ok(Metrics(handle))
+    }
+
+    /// Renders what another recorder counts: for tests that have one of their own.
+    pub fn of(handle: PrometheusHandle) -> Metrics {
+        Metrics(handle)
     }
 
     /// Writes everything down.
@@ -80,9 +98,23 @@ pub(crate) fn vote(side: &'static str) {
     metrics::counter!("votes_total", "side" => side).increment(1);
 }
 
-/// Notes how many jobs a queue has in a state.
-pub(crate) fn queue_jobs(queue: &str, state: &'static str, jobs: f64) {
-    metrics::gauge!("queue_jobs", "queue" => queue.to_owned(), "state" => state).set(jobs);
+/// Notes the numbers of a queue; `None` where they are not known.
+pub(crate) fn queue(queue: &'static str, stats: Option<&Stats>) {
+    // A gauge that was set once stays: NaN says that its last value is no longer true.
+    let number = |of: fn(&Stats) -> u64| stats.map_or(f64::NAN, |stats| of(stats) as f64);
+    for (state, jobs) in [
+        ("waiting", number(|stats| stats.waiting + stats.prioritized)),
+        ("paused", number(|stats| stats.paused)),
+        ("delayed", number(|stats| stats.delayed)),
+        ("active", number(|stats| stats.active)),
+        ("completed", number(|stats| stats.completed)),
+        ("failed", number(|stats| stats.failed)),
+    ] {
+        metrics::gauge!("queue_jobs", "queue" => queue, "state" => state).set(jobs);
+    }
+    let oldest = stats.map_or(f64::NAN, |stats| stats.oldest_waiting.unwrap_or_default().as_secs_f64());
+    metrics::gauge!("queue_oldest_waiting_seconds", "queue" => queue).set(oldest);
+    metrics::gauge!("queue_is_paused", "queue" => queue).set(number(|stats| stats.is_paused.into()));
 }
 
 /// Notes where reads through the cache were answered from, as counted since the start.

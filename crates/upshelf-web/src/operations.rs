@@ -17,7 +17,7 @@ use utoipa_axum::routes;
 use crate::api::QueueName;
 use crate::extract::Json;
 use crate::metrics::{self, Metrics};
-use crate::problem::{Problem, Result};
+use crate::problem::Result;
 use crate::web::Web;
 
 pub(crate) fn router() -> OpenApiRouter<Web> {
@@ -187,18 +187,11 @@ async fn scrape(State((metrics, web)): State<(Metrics, Web)>) -> Result<impl Int
     }
     for name in QueueName::ALL {
         let queue = name.as_str();
-        let stats = catalog.queue().stats(queue).await.map_err(Problem::from)?;
-        let jobs = [
-            ("waiting", stats.waiting + stats.prioritized),
-            ("paused", stats.paused),
-            ("delayed", stats.delayed),
-            ("active", stats.active),
-            ("completed", stats.completed),
-            ("failed", stats.failed),
-        ];
-        for (state, count) in jobs {
-            metrics::queue_jobs(queue, state, count as f64);
+        let stats = catalog.queue().stats(queue).await;
+        if let Err(error) = &stats {
+            tracing::debug!(queue, error = error as &dyn std::error::Error, "could not count a queue's jobs");
         }
+        metrics::queue(queue, stats.as_ref().ok());
     }
     Ok(([(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], metrics.render()))
 }

@@ -1,13 +1,18 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use upshelf_catalog::{Catalog, Invalidate};
-use upshelf_queue::{BoxError, Context, Outcome};
+use upshelf_catalog::{Catalog, Invalidate, QUEUES};
+use upshelf_queue::{BoxError, Broker as _, Context, Outcome, State};
 use upshelf_session::Sessions;
 use upshelf_store::Store;
 
 /// How long an ended session is kept, so that its member can still see it.
 const ENDED_SESSIONS: Duration = Duration::from_secs(30 * 86_400);
+
+/// How long finished jobs are kept: completed ones, and failed ones. Each queue keeps to this by itself while it is worked;
+/// one that stands still is cleaned here.
+const FINISHED: [(State, Duration); 2] =
+    [(State::Completed, Duration::from_secs(86_400)), (State::Failed, Duration::from_secs(7 * 86_400))];
 
 /// How long to wait for Redis before the next attempt.
 const AWAY: Duration = Duration::from_secs(5);
@@ -36,8 +41,21 @@ pub(crate) async fn run(
     let now = catalog.clock().now();
     let ended = sessions.purge(now.before(ENDED_SESSIONS).timestamp()).await?;
     let turned = sessions.rotate_keys_if_due(now.timestamp()).await?;
+    let mut jobs = 0;
+    for queue in QUEUES {
+        for (state, age) in FINISHED {
+            match catalog.queue().clean(queue, state, age).await {
+                Ok(cleaned) => jobs += cleaned,
+                // Nothing depends on it, and the next time finds them.
+                Err(error) => {
+                    let error = &error as &dyn std::error::Error;
+                    tracing::debug!(queue, error, "could not clear finished jobs away");
+                }
+            }
+        }
+    }
     context.log(format!(
-        "{} notices, {} mails, {} kept replies, {} tags, {ended} sessions removed{}",
+        "{} notices, {} mails, {} kept replies, {} tags, {ended} sessions, {jobs} finished jobs removed{}",
         cleaned.notices,
         cleaned.mails,
         cleaned.replies,

@@ -1,92 +1,150 @@
-//! Handing mails over to an SMTP server, once each.
+//! Handing mails over, once each: to an SMTP server, or into a folder.
 
+mod folder;
+mod letter;
+
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use lettre::message::header::ContentType;
-use lettre::message::{Mailbox, MultiPart, SinglePart};
-use lettre::{AsyncSmtpTransport, AsyncTransport as _, Message, Tokio1Executor};
+use lettre::message::Mailbox;
+use lettre::transport::smtp;
+use lettre::transport::smtp::response::Category;
+use lettre::{AsyncSmtpTransport, AsyncTransport as _, Tokio1Executor};
 use secrecy::{ExposeSecret as _, SecretString};
-use upshelf_catalog::{Catalog, SendMail};
+use upshelf_catalog::{Catalog, SendMail, Taking};
 use upshelf_queue::{BoxError, Context, Outcome};
-use upshelf_store::Mail as Letter;
+use upshelf_store::{Mail as Letter, MailId};
 
-/// How mails leave the site.
+use folder::Folder;
+
+/// How mails leave the site. Without a server and a folder they wait in the outbox.
 #[derive(Clone, Debug)]
 pub struct Mail {
-    /// The server; without it, mails wait in the outbox.
+    /// The server.
     pub smtp_url: Option<SecretString>,
+    /// The folder that each mail is written into, as a file; where there is a server, it is not used.
+    pub folder: Option<PathBuf>,
     /// The sender.
     pub from: String,
 }
 
 /// An open way out for mails.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct Postman {
     from: Mailbox,
-    transport: Option<AsyncSmtpTransport<Tokio1Executor>>,
+    way: Way,
+}
+
+#[derive(Debug)]
+enum Way {
+    Server(AsyncSmtpTransport<Tokio1Executor>),
+    Folder(Folder),
+    None,
+}
+
+/// Why a mail did not leave.
+#[derive(Debug)]
+enum Undelivered {
+    /// Another attempt may succeed.
+    Later(anyhow::Error),
+    /// None can.
+    Never(anyhow::Error),
 }
 
 impl Postman {
     /// # Errors
-    /// When the sender is no address, or the server's URL cannot be used.
+    /// When the sender is no address, the server's URL cannot be used, or the folder cannot be made.
     pub(crate) fn new(mail: &Mail) -> anyhow::Result<Postman> {
         let from = mail.from.parse().with_context(|| format!("{:?} is no sender of mails", mail.from))?;
-        let transport = match &mail.smtp_url {
-            Some(url) => Some(
+        let way = match (&mail.smtp_url, &mail.folder) {
+            (Some(url), _) => Way::Server(
                 AsyncSmtpTransport::<Tokio1Executor>::from_url(url.expose_secret())
                     .context("the address of the mail server cannot be used")?
                     .timeout(Some(Duration::from_secs(20)))
                     .build(),
             ),
-            None => None,
+            (None, Some(folder)) => Way::Folder(Folder::open(folder)?),
+            (None, None) => Way::None,
         };
-        Ok(Postman { from, transport })
+        Ok(Postman { from, way })
     }
 
-    /// Whether there is a server to hand mails to.
+    /// Whether mails have a way out.
     pub(crate) fn delivers(&self) -> bool {
-        self.transport.is_some()
+        !matches!(self.way, Way::None)
     }
 
-    /// Hands a mail over. Its `Message-ID` is made of its message key: a server that sees it twice can tell.
-    ///
-    /// # Errors
-    /// When the mail cannot be written, or the server does not take it.
-    pub(crate) async fn send(&self, letter: &Letter) -> anyhow::Result<()> {
-        let Some(transport) = &self.transport else { return Ok(()) };
-        transport.send(self.compose(letter)?).await.context("the mail server did not take the mail")?;
-        Ok(())
-    }
-
-    fn compose(&self, letter: &Letter) -> anyhow::Result<Message> {
-        let to: Mailbox = letter.recipient.parse().context("the recipient is no mail address")?;
-        let domain = self.from.email.domain();
-        let plain = SinglePart::builder().header(ContentType::TEXT_PLAIN).body(letter.body.clone());
-        let html = SinglePart::builder().header(ContentType::TEXT_HTML).body(letter.html.clone());
-        Message::builder()
-            .from(self.from.clone())
-            .to(to)
-            .subject(letter.subject.clone())
-            .message_id(Some(format!("<{}@{domain}>", letter.id)))
-            .multipart(MultiPart::alternative().singlepart(plain).singlepart(html))
-            .context("the mail cannot be written")
+    async fn send(&self, letter: &Letter) -> Result<(), Undelivered> {
+        let message = letter::compose(&self.from, letter).map_err(Undelivered::Never)?;
+        match &self.way {
+            Way::Server(server) => match server.send(message).await {
+                Ok(_) => Ok(()),
+                Err(error) if is_final(&error) => Err(Undelivered::Never(
+                    anyhow::Error::new(error).context("the mail server refused the mail"),
+                )),
+                Err(error) => Err(Undelivered::Later(
+                    anyhow::Error::new(error).context("the mail server did not take the mail"),
+                )),
+            },
+            Way::Folder(folder) => {
+                folder.put(letter.id, &message.formatted()).await.map_err(Undelivered::Later)
+            }
+            Way::None => Ok(()),
+        }
     }
 }
 
-/// Hands a mail over. One that is noted as sent is not sent again; without a server it stays in the outbox.
+/// Whether the server has said for good that it will not take this mail (RFC 5321, 4.2.3: 55x, the mail system's own
+/// answer about a recipient or a message). Other refusals, of a sign-in say, end when somebody mends the settings.
+fn is_final(error: &smtp::Error) -> bool {
+    error.is_permanent() && error.status().is_some_and(|code| matches!(code.category, Category::MailSystem))
+}
+
+/// Hands a mail over. One that is noted as sent is not sent again, and one worker at a time has it in hand; without a way
+/// out it stays in the outbox.
 pub(crate) async fn send(
     catalog: Catalog,
     postman: Arc<Postman>,
     job: SendMail,
 ) -> Result<Outcome, BoxError> {
-    let Some(mail) = catalog.find_mail(job.mail).await? else { return Ok(Outcome::Done) };
-    if mail.sent_at.is_none() && postman.delivers() {
-        postman.send(&mail).await?;
-        catalog.mark_mail_sent(mail.id).await?;
+    if !postman.delivers() {
+        return Ok(Outcome::Done);
     }
-    Ok(Outcome::Done)
+    let held = match catalog.take_mail(job.mail).await? {
+        Taking::Held(held) => held,
+        Taking::Busy(time) => return Ok(Outcome::Snooze(time)),
+        Taking::Over => return Ok(Outcome::Done),
+    };
+    match postman.send(&held.mail).await {
+        Ok(()) => {
+            note_sent(&catalog, held.mail.id).await?;
+            Ok(Outcome::Done)
+        }
+        Err(Undelivered::Later(error)) => {
+            catalog.put_mail_down(&held).await?;
+            Err(error.into())
+        }
+        Err(Undelivered::Never(error)) => {
+            catalog.put_mail_down(&held).await?;
+            Ok(Outcome::Fail(format!("{error:#}")))
+        }
+    }
+}
+
+/// Notes that a mail has left. A database that is away for a moment must not have it sent again.
+async fn note_sent(catalog: &Catalog, id: MailId) -> Result<(), BoxError> {
+    for seconds in [1, 2, 4, 8] {
+        match catalog.mark_mail_sent(id).await {
+            Ok(()) => return Ok(()),
+            Err(error) => {
+                tracing::warn!(mail = %id, error = &error as &dyn std::error::Error, "could not note that a mail has left");
+                tokio::time::sleep(Duration::from_secs(seconds)).await;
+            }
+        }
+    }
+    Ok(catalog.mark_mail_sent(id).await?)
 }
 
 /// Writes the daily mails. Idempotent: a member has at most one a day.
@@ -94,53 +152,4 @@ pub(crate) async fn digests(catalog: Catalog, context: Context) -> Result<Outcom
     let written = catalog.write_digests(catalog.clock().now()).await?;
     context.log(format!("{written} mails written"));
     Ok(Outcome::Done)
-}
-
-#[cfg(test)]
-mod tests {
-    use upshelf_store::{MailId, Time};
-
-    use super::*;
-
-    fn letter(recipient: &str, subject: &str) -> Letter {
-        Letter {
-            id: MailId(uuid::Uuid::nil()),
-            message_key: "approved:1".into(),
-            recipient: recipient.into(),
-            subject: subject.into(),
-            body: "It was approved.".into(),
-            html: "<p>It was approved.</p>".into(),
-            created_at: Time::EPOCH,
-            sent_at: None,
-        }
-    }
-
-    fn postman() -> Postman {
-        Postman::new(&Mail { smtp_url: None, from: "Shelf <shelf@example.org>".into() })
-            .expect("it is in order")
-    }
-
-    #[test]
-    fn a_subject_cannot_add_headers() {
-        let mail = postman()
-            .compose(&letter("ada@example.org", "Hello\r\nBcc: eve@example.org"))
-            .expect("it is one");
-        let text = String::from_utf8(mail.formatted()).expect("mails are ASCII");
-        assert!(!text.lines().any(|line| line.starts_with("Bcc:")), "{text}");
-    }
-
-    #[test]
-    fn a_recipient_cannot_add_recipients() {
-        assert!(postman().compose(&letter("ada@example.org\r\nBcc: eve@example.org", "Hello")).is_err());
-    }
-
-    #[test]
-    fn the_same_mail_has_the_same_message_id() {
-        let id = |mail: Message| mail.headers().get_raw("Message-ID").map(str::to_owned);
-        let (one, again) = (letter("ada@example.org", "Hello"), letter("ada@example.org", "Hello"));
-        assert_eq!(
-            id(postman().compose(&one).expect("a mail")),
-            id(postman().compose(&again).expect("a mail"))
-        );
-    }
 }

@@ -6,16 +6,18 @@
 //! | `notifications` | notices of the log's entries and of comments | decisions and comments, in their commit |
 //! | `analytics` | adding up counts; popularity | every few seconds; every 15 minutes |
 //! | `email` | handing a mail over; daily mails | notices, in their commit; once a day |
-//! | `cleanup` | putting away what is too old; forgetting what a process left stale in Redis; mending standings there | once an hour; changes, in their commit; every minute |
+//! | `cleanup` | putting away what is too old; forgetting what a process left stale in Redis; mending standings there; looking at links | once an hour; changes, in their commit; every minute; every 10 minutes |
 //!
 //! Every handler is idempotent, and says how: a job may run again when a process dies between its work and the note of
 //! it. All work is the catalog's; here it only meets the queue. Every process that works the queues registers all
 //! kinds of jobs.
 
 mod analytics;
+mod attempts;
 mod auto_approval;
 mod cleanup;
 mod email;
+mod link_check;
 mod notifications;
 
 use std::sync::Arc;
@@ -25,14 +27,15 @@ use anyhow::{Context as _, Result};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use upshelf_catalog::{
-    AutoApproval, Catalog, CleanUp, CountUse, Invalidate, Notify, NotifyComment, ReconcileStandings,
-    RecountPopularity, SendMail, SweepApprovals, WriteDigests,
+    AutoApproval, Catalog, CheckLinks, CleanUp, CountUse, Invalidate, Notify, NotifyComment,
+    ReconcileStandings, RecountPopularity, SendMail, SweepApprovals, WriteDigests,
 };
 use upshelf_queue::{Handlers, Running};
 use upshelf_session::Sessions;
 use upshelf_store::Store;
 
 pub use email::Mail;
+pub use link_check::{LinkCheck, Walked};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -45,6 +48,8 @@ const FLUSH: Duration = Duration::from_secs(5);
 pub struct Workers {
     running: Running,
     flusher: Flusher,
+    /// Tells what can be cut short that it should be.
+    closing: CancellationToken,
 }
 
 /// Hands over what is counted in this process, every few seconds; a process that answers requests has one.
@@ -86,19 +91,25 @@ async fn flush(catalog: &Catalog) {
     }
 }
 
-/// Begins to work all five queues.
+/// Begins to work all five queues; looks at the links of the shelf where `links` says how.
 ///
 /// # Errors
 /// When the mail settings cannot be used, or the database does not answer.
-pub async fn start(catalog: Catalog, sessions: Arc<Sessions<Store>>, mail: Mail) -> Result<Workers> {
+pub async fn start(
+    catalog: Catalog,
+    sessions: Arc<Sessions<Store>>,
+    mail: Mail,
+    links: Option<LinkCheck>,
+) -> Result<Workers> {
     let postman = Arc::new(email::Postman::new(&mail)?);
     if postman.delivers() {
         catalog.send_waiting_mails().await.context("could not look into the outbox")?;
     }
     let queue = catalog.queue().clone();
-    let running =
-        queue.work(handlers(&catalog, &sessions, &postman)).await.context("could not begin to work")?;
-    Ok(Workers { running, flusher: Flusher::start(catalog) })
+    let closing = CancellationToken::new();
+    let handlers = handlers(&catalog, &sessions, &postman, links, &closing);
+    let running = queue.work(handlers).await.context("could not begin to work")?;
+    Ok(Workers { running, flusher: Flusher::start(catalog), closing })
 }
 
 impl Workers {
@@ -107,20 +118,27 @@ impl Workers {
     /// # Errors
     /// When the workers had stopped because of a failure.
     pub async fn close(self, limit: Duration) -> Result<()> {
+        self.closing.cancel();
         self.flusher.close().await;
         self.running.close(limit).await.context("the workers had stopped")
     }
 }
 
-fn handlers(catalog: &Catalog, sessions: &Arc<Sessions<Store>>, postman: &Arc<email::Postman>) -> Handlers {
-    /// A handler that is given its own clone of the catalog.
+fn handlers(
+    catalog: &Catalog,
+    sessions: &Arc<Sessions<Store>>,
+    postman: &Arc<email::Postman>,
+    links: Option<LinkCheck>,
+    closing: &CancellationToken,
+) -> Handlers {
+    /// A handler that is given its own clone of the catalog, and is measured.
     macro_rules! with {
         ($catalog:ident, |$job:ident: $kind:ty, $context:ident| $run:expr) => {{
             let $catalog = $catalog.clone();
             move |$job: $kind, $context| {
                 let $catalog = $catalog.clone();
                 let _ = &$context;
-                $run
+                attempts::measured::<$kind>($run)
             }
         }};
     }
@@ -142,9 +160,17 @@ fn handlers(catalog: &Catalog, sessions: &Arc<Sessions<Store>>, postman: &Arc<em
         .periodic(&WriteDigests::default(), 24 * 60 * MINUTE, true)
         .on(with!(catalog, |_job: ReconcileStandings, context| cleanup::reconcile(catalog, context)));
     // Alone there is nothing to agree with.
-    if catalog.is_shared() {
-        handlers.periodic(&ReconcileStandings::default(), MINUTE, true)
-    } else {
-        handlers
-    }
+    let handlers = match catalog.is_shared() {
+        true => handlers.periodic(&ReconcileStandings::default(), MINUTE, true),
+        false => handlers,
+    };
+    let handlers = match links {
+        Some(_) => handlers.periodic(&CheckLinks::default(), link_check::PERIOD, true),
+        None => handlers,
+    };
+    // Also where it is off: a job of when it was on is done by doing nothing.
+    let closing = closing.clone();
+    handlers.on(with!(catalog, |_job: CheckLinks, context| {
+        link_check::run(catalog, links.clone(), closing.clone(), context)
+    }))
 }

@@ -5,6 +5,7 @@ mod doctor;
 mod export;
 mod import;
 mod member;
+mod queue;
 mod restore;
 mod serve;
 mod settings;
@@ -78,6 +79,9 @@ pub(crate) enum Command {
         #[arg(long, hide = true)]
         markdown: bool,
     },
+    /// Look after the queues, also while the site runs
+    #[command(subcommand)]
+    Queue(queue::Queue),
     /// Look after members
     #[command(subcommand)]
     Member(member::Member),
@@ -97,6 +101,7 @@ pub(crate) async fn run(command: Command, config: &Config) -> Result<()> {
         Command::Doctor { repair, json } => doctor::run(repair, json, config).await,
         Command::Backup { file } => backup::run(&file, config).await,
         Command::Restore { file, force } => restore::run(&file, force, config).await,
+        Command::Queue(queue) => queue::run(queue, config).await,
         Command::Member(member) => member::run(member, config).await,
         Command::Demo => crate::demo::run(config).await,
         Command::Config { .. } => Ok(()),

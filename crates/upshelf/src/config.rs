@@ -6,6 +6,7 @@ macro_rules! setting {
     };
 }
 
+mod links;
 mod list;
 mod per_queue;
 mod redis;
@@ -25,7 +26,8 @@ use url::Url;
 
 pub(crate) use list::{list, markdown};
 use per_queue::PerQueue;
-use values::{address, database_url, duration, log_filter, public_url, secret, share, smtp_url};
+pub(crate) use values::duration;
+use values::{address, database_url, log_filter, public_url, secret, share, smtp_url};
 
 /// What a process does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -123,14 +125,22 @@ pub(crate) struct Config {
         value_parser = values::at_least_one::<NonZeroU32>, global = true, help_heading = "Redis")]
     pub(crate) processes: NonZeroU32,
 
-    /// Where mails are handed over: smtp://, smtps://user:password@host; without it, they wait in the outbox
+    /// Where mails are handed over: smtp://, smtps://user:password@host; without it and UPSHELF_MAIL_DIR, they wait in the
+    /// outbox
     #[arg(long, env = setting!("SMTP_URL"), value_name = "URL", value_parser = smtp_url, hide_env_values = true,
         global = true, help_heading = "Mail")]
     pub(crate) smtp_url: Option<SecretString>,
+    /// A folder that mails are written into, a file each, in place of a server
+    #[arg(long, env = setting!("MAIL_DIR"), value_name = "FOLDER", conflicts_with = "smtp_url", global = true,
+        help_heading = "Mail")]
+    pub(crate) mail_dir: Option<PathBuf>,
     /// The sender of mails
     #[arg(long, env = setting!("MAIL_FROM"), value_name = "ADDRESS", default_value = "Upshelf <upshelf@localhost>",
         value_parser = values::mailbox, global = true, help_heading = "Mail")]
     pub(crate) mail_from: String,
+
+    #[command(flatten)]
+    pub(crate) links: links::LinkConfig,
 
     /// The score that an addition, edit or move needs
     #[arg(long, env = setting!("APPROVAL_SCORE"), value_name = "VOTES", default_value_t = 5,
@@ -354,7 +364,7 @@ impl Config {
             keep_failed: upshelf_queue::Keep { count: self.queue_keep_failed.of(queue), age: 7 * DAY },
         };
         upshelf_queue::Settings {
-            queues: per_queue::QUEUES.iter().map(|queue| ((*queue).to_owned(), of(queue))).collect(),
+            queues: upshelf_catalog::QUEUES.iter().map(|queue| ((*queue).to_owned(), of(queue))).collect(),
             alone,
             ..upshelf_queue::Settings::default()
         }

@@ -9,6 +9,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("upshelf-bus", &["upshelf-redis"]),
     ("upshelf-cache", &["upshelf-redis"]),
     ("upshelf-lists", &[]),
+    ("upshelf-probe", &[]),
     ("upshelf-queue", &[]),
     ("upshelf-redis", &[]),
     ("upshelf-session", &["upshelf-redis"]),
@@ -35,7 +36,10 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "upshelf-throttle",
         ],
     ),
-    ("upshelf-worker", &["upshelf-catalog", "upshelf-queue", "upshelf-session", "upshelf-store"]),
+    (
+        "upshelf-worker",
+        &["upshelf-catalog", "upshelf-probe", "upshelf-queue", "upshelf-session", "upshelf-store"],
+    ),
     // The program wires everything, but for what only tests need.
     (
         "upshelf",
@@ -44,6 +48,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "upshelf-cache",
             "upshelf-catalog",
             "upshelf-lists",
+            "upshelf-probe",
             "upshelf-queue",
             "upshelf-redis",
             "upshelf-session",
@@ -59,7 +64,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
 /// What belongs to few: the crate from outside, and those of ours whose product code may use it.
 const RESERVED: &[(&str, &[&str])] = &[
     ("axum", &["upshelf-web"]),
-    ("hyper", &["upshelf-web"]),
+    ("hickory-resolver", &["upshelf-probe"]),
+    ("hyper", &["upshelf-probe", "upshelf-web"]),
     ("tower-http", &["upshelf-web"]),
     ("redis", &["upshelf-redis", "upshelf-testkit"]),
     ("riverqueue", &["upshelf-queue"]),

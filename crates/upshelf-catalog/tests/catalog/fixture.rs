@@ -9,7 +9,7 @@ use upshelf_catalog::{
     Catalog, ImportRequest, NewAccount, NewSuggestion, PasswordSettings, Refusal, Services, Settings,
     SuggestionView, cascade,
 };
-use upshelf_queue::{Broker, Pools, Queue, State};
+use upshelf_queue::{Broker, JobId, Pools, Queue, State};
 use upshelf_store::{Changes, Clock, Member, MemberId, ResourceId, Role, Store, SuggestionKind};
 use upshelf_tally::Tally;
 use upshelf_testkit::{HandClock, Postgres, temp_dir};
@@ -144,39 +144,38 @@ impl Site {
 
     /// The payloads of the jobs of a queue that are due, oldest first.
     pub(crate) async fn due(&self, queue: &str) -> Vec<(String, serde_json::Value)> {
-        let page =
-            self.catalog.queue().jobs(queue, State::Waiting, None, 1_000).await.expect("a list of jobs");
-        let mut jobs: Vec<_> = page
-            .jobs
-            .into_iter()
-            .map(|job| {
-                (job.id, job.name, serde_json::from_str(job.payload.get()).expect("payloads are JSON"))
-            })
-            .collect();
-        jobs.sort_by_key(|(id, ..)| *id);
-        jobs.into_iter().map(|(_, name, payload)| (name, payload)).collect()
+        self.jobs(queue).await.into_iter().map(|(_, name, payload)| (name, payload)).collect()
     }
 
-    /// Does every job about notices that is due, as a worker would; gives how many notices are new.
+    async fn jobs(&self, queue: &str) -> Vec<(JobId, String, serde_json::Value)> {
+        let page =
+            self.catalog.queue().jobs(queue, State::Waiting, None, 1_000).await.expect("a list of jobs");
+        let payload = |json: &str| serde_json::from_str(json).expect("payloads are JSON");
+        // A page has the newest first.
+        page.jobs.into_iter().rev().map(|job| (job.id, job.name, payload(job.payload.get()))).collect()
+    }
+
+    /// Does the job about notices that is due first, as a worker would; gives how many notices are new, or none without
+    /// a job.
+    pub(crate) async fn deliver_next(&self, catalog: &Catalog) -> Option<usize> {
+        let (id, name, payload) = self.jobs("notifications").await.into_iter().next()?;
+        let new = match name.as_str() {
+            "notify" => catalog.deliver(&serde_json::from_value(payload).expect("its own payload")).await,
+            "notify-comment" => {
+                catalog.deliver_comment(&serde_json::from_value(payload).expect("its own payload")).await
+            }
+            other => panic!("no job of the queue is called {other}"),
+        };
+        self.catalog.queue().remove(id).await.expect("a job can be removed");
+        Some(new.expect("notices can be handed out"))
+    }
+
+    /// Does every job about notices, as a worker would; gives how many notices are new.
     pub(crate) async fn deliver_all(&self) -> usize {
         let mut new = 0;
-        for (name, payload) in self.due("notifications").await {
-            new += match name.as_str() {
-                "notify" => {
-                    let job: upshelf_catalog::Notify =
-                        serde_json::from_value(payload).expect("its own payload");
-                    self.catalog.deliver(job.log).await
-                }
-                "notify-comment" => {
-                    let job: upshelf_catalog::NotifyComment =
-                        serde_json::from_value(payload).expect("its own payload");
-                    self.catalog.deliver_comment(job.comment).await
-                }
-                other => panic!("no job of the queue is called {other}"),
-            }
-            .expect("notices can be handed out");
+        while let Some(more) = self.deliver_next(&self.catalog).await {
+            new += more;
         }
-        self.catalog.queue().drain("notifications").await.expect("jobs can be removed");
         new
     }
 

@@ -6,6 +6,7 @@ mod approval;
 mod collections;
 mod fixture;
 mod library;
+mod links;
 mod lists;
 mod moderation;
 mod notices;

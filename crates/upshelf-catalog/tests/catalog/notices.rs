@@ -2,7 +2,10 @@ use std::time::Duration;
 
 use anyhow::Result;
 use upshelf_bus::Event;
-use upshelf_catalog::{Catalog, Interest, NoticeKind, Refusal, notices_channel};
+use upshelf_catalog::{
+    Catalog, Interest, MailKind, NoticeKind, Notify, NotifyComment, Refusal, Settings, Taking,
+    notices_channel,
+};
 use upshelf_store::{EmailWish, Member, NoticePreference, PageRequest, Role, Side, WatchKind, WatchLevel};
 use upshelf_testkit::contract;
 
@@ -60,11 +63,116 @@ contract! {
         let suggestion = site.edit(&ada, shelf[0]).await;
         site.catalog.reject(&curator, suggestion.id, "No.".to_owned()).await?;
         let jobs = site.due("notifications").await;
-        let log = jobs.last().expect("there is a job").1["log"].as_str().expect("an id").parse()?;
-        assert_eq!(site.catalog.deliver(log).await?, 1);
-        assert_eq!(site.catalog.deliver(log).await?, 0);
+        let job: Notify = serde_json::from_value(jobs.last().expect("there is a job").1.clone())?;
+        assert_eq!(site.catalog.deliver(&job).await?, 1);
+        assert_eq!(site.catalog.deliver(&job).await?, 0);
         assert_eq!(inbox(&site.catalog, &ada).await.len(), 1);
-        assert_eq!(site.catalog.deliver(site.catalog.clock().id()).await?, 0, "an entry that is not there");
+        let nowhere = Notify { log: site.catalog.clock().id(), after: None };
+        assert_eq!(site.catalog.deliver(&nowhere).await?, 0, "an entry that is not there");
+        Ok(())
+    }
+
+    async fn a_large_audience_is_told_in_parts_each_committed_with_the_job_for_the_rest(site: &Site) -> Result<()> {
+        let (ada, curator) = (site.member("ada").await, site.officer("grace", Role::Curator).await);
+        let shelf = site.shelve().await;
+        let few = site.reopened(Settings { notices_per_commit: 3, ..Site::settings() });
+        let mut watchers = Vec::new();
+        for number in 0..10 {
+            let watcher = site.member(&format!("watcher{number}")).await;
+            few.watch(&watcher, WatchKind::Resource, shelf[0].0, WatchLevel::Watching).await?;
+            watchers.push(watcher);
+        }
+        let suggestion = site.edit(&ada, shelf[0]).await;
+        site.deliver_all().await;
+        few.reject(&curator, suggestion.id, "No.".to_owned()).await?;
+        let first: Notify = serde_json::from_value(site.due("notifications").await[0].1.clone())?;
+        let mut parts = Vec::new();
+        while let Some(new) = site.deliver_next(&few).await {
+            assert!(site.due("notifications").await.len() <= 1, "there is one job for the rest");
+            parts.push(new);
+        }
+        assert_eq!(parts, [3, 3, 3, 2], "the author and ten who watch");
+        // A part whose job runs again, and the jobs that it leaves again, tell nobody twice.
+        assert_eq!(few.deliver(&first).await?, 0);
+        while let Some(new) = site.deliver_next(&few).await {
+            assert_eq!(new, 0);
+        }
+        for watcher in &watchers {
+            let kinds: Vec<_> = inbox(&few, watcher).await.into_iter().map(|(kind, ..)| kind).collect();
+            assert_eq!(kinds, [NoticeKind::Rejected, NoticeKind::Suggested]);
+        }
+        Ok(())
+    }
+
+    async fn a_mail_is_switched_off_by_its_link_and_nothing_else_is(site: &Site) -> Result<()> {
+        let (ada, bob) = (site.member("ada").await, site.member("bob").await);
+        let admin = site.officer("grace", Role::Admin).await;
+        let shelf = site.shelve().await;
+        let catalog = &site.catalog;
+        let wishes = [
+            wish(NoticeKind::Approved, true, EmailWish::Instant),
+            wish(NoticeKind::Commented, true, EmailWish::Instant),
+            wish(NoticeKind::Rejected, false, EmailWish::Digest),
+        ];
+        catalog.put_preferences(&ada, &wishes).await?;
+        let suggestion = site.edit(&ada, shelf[0]).await;
+        catalog.add_comment(&bob, suggestion.id, "Why?").await?;
+        catalog.tell_of_security(ada.id, "one", "A device signed in.").await?;
+        site.deliver_all().await;
+        let mails = catalog.mails(&admin, &PageRequest::first(9)).await?.items;
+        let [comment, security] = mails.as_slice() else { panic!("two mails: {mails:?}") };
+        assert_eq!(security.unsubscribe_url, None, "it cannot be switched off");
+        let url = comment.unsubscribe_url.clone().expect("it can be switched off");
+        assert!(comment.body.contains(&url) && comment.html.contains(&url));
+        let token = url.strip_prefix("https://shelf.example.org/unsubscribe/").expect("a link of the site");
+
+        let kind = Some(MailKind::Event(NoticeKind::Commented));
+        assert_eq!(catalog.find_unsubscribe(token).await?, kind);
+        assert!(catalog.preferences(&ada).await?.contains(&wishes[1]), "looking at the link does nothing");
+        for _ in 0..2 {
+            assert_eq!(catalog.unsubscribe(token).await?, kind);
+        }
+        let now = catalog.preferences(&ada).await?;
+        assert!(now.contains(&wish(NoticeKind::Commented, true, EmailWish::Off)), "{now:?}");
+        assert!(now.contains(&wishes[0]) && now.contains(&wishes[2]), "{now:?}");
+        assert_eq!(catalog.unsubscribe(&token[1..]).await?, None);
+        // Another process on the same library has the same key.
+        assert_eq!(site.reopened(Site::settings()).find_unsubscribe(token).await?, kind);
+        Ok(())
+    }
+
+    async fn what_concerns_the_safety_of_an_account_comes_by_mail_whatever_was_wished(site: &Site) -> Result<()> {
+        let (ada, admin) = (site.member("ada").await, site.officer("grace", Role::Admin).await);
+        let catalog = &site.catalog;
+        for bad in [(true, EmailWish::Off), (true, EmailWish::Digest), (false, EmailWish::Instant)] {
+            let wishes = [wish(NoticeKind::Security, bad.0, bad.1)];
+            assert!(matches!(refusal(catalog.put_preferences(&ada, &wishes).await), Refusal::Invalid(_)));
+        }
+        // As an earlier version let members wish it.
+        let mut tx = catalog.store().write().await?;
+        tx.put_notice_preferences(ada.id, &[wish(NoticeKind::Security, false, EmailWish::Off)]).await?;
+        tx.commit().await?;
+        assert!(catalog.preferences(&ada).await?.contains(&wish(NoticeKind::Security, true, EmailWish::Instant)));
+        assert_eq!(catalog.tell_of_security(ada.id, "one", "A device signed in.").await?, 1);
+        assert_eq!(catalog.mails(&admin, &PageRequest::first(9)).await?.items.len(), 1);
+        Ok(())
+    }
+
+    async fn one_worker_at_a_time_has_a_mail_in_hand(site: &Site) -> Result<()> {
+        let ada = site.member("ada").await;
+        let catalog = &site.catalog;
+        catalog.tell_of_security(ada.id, "one", "A device signed in.").await?;
+        let mail = site.due("email").await[0].1["mail"].as_str().expect("an id").parse()?;
+        let Taking::Held(held) = catalog.take_mail(mail).await? else { panic!("nobody has it") };
+        assert!(matches!(catalog.take_mail(mail).await?, Taking::Busy(_)));
+        catalog.put_mail_down(&held).await?;
+        let Taking::Held(_) = catalog.take_mail(mail).await? else { panic!("it was put down") };
+        site.pass(Duration::from_secs(3_600));
+        let Taking::Held(_) = catalog.take_mail(mail).await? else { panic!("that worker is gone") };
+        catalog.mark_mail_sent(mail).await?;
+        site.pass(Duration::from_secs(3_600));
+        assert!(matches!(catalog.take_mail(mail).await?, Taking::Over));
+        assert!(matches!(catalog.take_mail(catalog.clock().id()).await?, Taking::Over));
         Ok(())
     }
 
@@ -140,7 +248,7 @@ contract! {
         let suggestion = site.edit(&ada, shelf[0]).await;
         let comment = catalog.add_comment(&bob, suggestion.id, "Why?").await?;
         site.deliver_all().await;
-        catalog.deliver_comment(comment.id).await?;
+        catalog.deliver_comment(&NotifyComment { comment: comment.id, after: None }).await?;
         assert!(inbox(catalog, &ada).await.is_empty());
         let mails = catalog.mails(&admin, &PageRequest::first(9)).await?.items;
         let [mail] = mails.as_slice() else { panic!("one mail, though the job ran twice: {mails:?}") };
@@ -175,8 +283,17 @@ contract! {
         let mails = catalog.mails(&admin, &PageRequest::first(9)).await?.items;
         assert_eq!(mails.iter().map(|mail| mail.subject.as_str()).collect::<Vec<_>>(), ["2 pieces of news from the shelf"]);
         assert!(!mails[0].html.contains("<b>"));
+        let url = mails[0].unsubscribe_url.clone().expect("it can be switched off");
+        let token = url.rsplit('/').next().expect("a link has a token");
+        assert_eq!(catalog.find_unsubscribe(token).await?, Some(MailKind::Digest));
         site.pass(Duration::from_secs(24 * 3_600));
         assert_eq!(catalog.write_digests(catalog.clock().now()).await?, 0, "nothing is new since");
+        assert_eq!(catalog.unsubscribe(token).await?, Some(MailKind::Digest));
+        catalog.add_comment(&bob, suggestion.id, "Once more?").await?;
+        site.deliver_all().await;
+        site.pass(Duration::from_secs(3_600));
+        assert_eq!(catalog.write_digests(catalog.clock().now()).await?, 0, "they are switched off");
+        assert!(catalog.preferences(&ada).await?.contains(&wish(NoticeKind::Commented, true, EmailWish::Off)));
         Ok(())
     }
 

@@ -52,8 +52,10 @@ contract! {
         let mut tx = f.write().await;
         assert_eq!(tx.claim_idempotency("k", "print", f.now()).await?, Claim::New);
         tx.finish_idempotency("k", &reply()).await?;
-        assert_eq!(tx.delete_idempotency_before(f.now()).await?, 0);
-        assert_eq!(tx.delete_idempotency_before(f.pass(1)).await?, 1);
+        assert_eq!(tx.delete_idempotency_before(f.now(), 9).await?, 0);
+        let later = f.pass(1);
+        assert_eq!(tx.delete_idempotency_before(later, 0).await?, 0);
+        assert_eq!(tx.delete_idempotency_before(later, 9).await?, 1);
         assert_eq!(tx.claim_idempotency("k", "print", f.now()).await?, Claim::New);
         Ok(())
     }

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use anyhow::Result;
 use upshelf_store::NewMail;
 use upshelf_testkit::contract;
@@ -12,6 +14,7 @@ fn mail(f: &Fixture, message_key: &str) -> NewMail {
         subject: "S".to_owned(),
         body: "B".to_owned(),
         html: "<p>B</p>".to_owned(),
+        unsubscribe_url: Some("https://shelf.example.org/unsubscribe/x".to_owned()),
         created_at: f.now(),
     }
 }
@@ -26,6 +29,7 @@ contract! {
         assert_eq!(tx.add_mail(&second).await?, first.id);
         let found = tx.find_mail(first.id).await?.expect("it is there");
         assert_eq!((found.recipient.as_str(), found.html.as_str()), ("ada@example.org", "<p>B</p>"));
+        assert_eq!(found.unsubscribe_url, first.unsubscribe_url);
         assert_eq!(tx.find_mail(second.id).await?, None);
         Ok(())
     }
@@ -35,12 +39,31 @@ contract! {
         let mut tx = f.write().await;
         tx.add_mail(&first).await?;
         tx.add_mail(&second).await?;
-        assert_eq!(tx.list_unsent_mails(1).await?.iter().map(|mail| mail.id).collect::<Vec<_>>(), [first.id]);
+        assert_eq!(tx.list_unsent_mails(None, 1).await?, [first.id]);
+        assert_eq!(tx.list_unsent_mails(Some(first.id), 9).await?, [second.id]);
         let later = f.pass(5);
         assert!(tx.mark_mail_sent(first.id, later).await?);
         assert!(!tx.mark_mail_sent(first.id, f.pass(5)).await?);
-        assert_eq!(tx.list_unsent_mails(9).await?.iter().map(|mail| mail.id).collect::<Vec<_>>(), [second.id]);
+        assert_eq!(tx.list_unsent_mails(None, 9).await?, [second.id]);
         assert_eq!(tx.find_mail(first.id).await?.and_then(|mail| mail.sent_at), Some(later));
+        Ok(())
+    }
+
+    async fn one_worker_at_a_time_has_a_mail_in_hand(f: &Fixture) -> Result<()> {
+        let first = mail(f, "one");
+        let mut tx = f.write().await;
+        tx.add_mail(&first).await?;
+        let (now, until) = (f.now(), f.now().after(Duration::from_secs(60)));
+        assert!(tx.hold_mail(first.id, now, until).await?);
+        assert!(!tx.hold_mail(first.id, now, until).await?, "another worker has it");
+        tx.release_mail(first.id, now).await?;
+        assert!(!tx.hold_mail(first.id, now, until).await?, "only who holds it puts it down");
+        tx.release_mail(first.id, until).await?;
+        assert!(tx.hold_mail(first.id, now, until).await?);
+        assert!(tx.hold_mail(first.id, until, until.after(Duration::from_secs(60))).await?, "its time is over");
+        tx.mark_mail_sent(first.id, f.now()).await?;
+        assert!(!tx.hold_mail(first.id, f.pass(600), until).await?, "it was sent");
+        assert!(!tx.hold_mail(f.clock.id(), now, until).await?);
         Ok(())
     }
 
@@ -53,7 +76,8 @@ contract! {
         }
         let listed = pages(2, async |page| tx.list_mails(page).await).await;
         assert_eq!(listed.iter().map(|mail| mail.id).collect::<Vec<_>>(), expected);
-        assert_eq!(tx.delete_mails_before(f.now()).await?, 4);
+        assert_eq!(tx.delete_mails_before(f.now(), 3).await?, 3);
+        assert_eq!(tx.delete_mails_before(f.now(), 3).await?, 1);
         assert_eq!(pages(2, async |page| tx.list_mails(page).await).await.len(), 1);
         Ok(())
     }

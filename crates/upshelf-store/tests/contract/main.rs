@@ -9,6 +9,7 @@ mod comments;
 mod doctor;
 mod fixture;
 mod idempotency;
+mod links;
 mod mails;
 mod members;
 mod notices;

@@ -108,8 +108,10 @@ contract! {
         let ada = f.member("Ada").await;
         let mut tx = f.write().await;
         tx.add_notices(&[notice(f, ada, "a"), notice(f, ada, "b")]).await?;
-        assert_eq!(tx.delete_notices_before(f.now()).await?, 0);
-        assert_eq!(tx.delete_notices_before(f.pass(1)).await?, 2);
+        assert_eq!(tx.delete_notices_before(f.now(), 9).await?, 0);
+        let later = f.pass(1);
+        assert_eq!(tx.delete_notices_before(later, 1).await?, 1);
+        assert_eq!(tx.delete_notices_before(later, 9).await?, 1);
         assert_eq!(tx.add_notices(&[notice(f, ada, "c")]).await?[0].seq, 3);
         Ok(())
     }
@@ -129,6 +131,33 @@ contract! {
         let expected =
             [(ada, wish("approved", true, EmailWish::Digest)), (bob, wish("approved", false, EmailWish::Off))];
         assert_eq!(of_both, expected);
+        Ok(())
+    }
+
+    async fn mails_are_switched_off_and_nothing_else(f: &Fixture) -> Result<()> {
+        let (ada, bob) = (f.member("Ada").await, f.member("Bob").await);
+        let wish = |kind: &str, inbox, email| NoticePreference { kind: kind.to_owned(), inbox, email };
+        let wishes = [
+            wish("approved", false, EmailWish::Instant),
+            wish("commented", true, EmailWish::Digest),
+            wish("rejected", false, EmailWish::Digest),
+        ];
+        let mut tx = f.write().await;
+        for member in [ada, bob] {
+            tx.put_notice_preferences(member, &wishes).await?;
+        }
+        tx.switch_mails_off(ada, "approved").await?;
+        tx.switch_mails_off(ada, "stopped").await?;
+        let mut expected = wishes.to_vec();
+        expected[0].email = EmailWish::Off;
+        expected.push(wish("stopped", true, EmailWish::Off));
+        assert_eq!(tx.list_notice_preferences(ada).await?, expected);
+        tx.switch_digests_off(ada).await?;
+        for one in &mut expected {
+            one.email = EmailWish::Off;
+        }
+        assert_eq!(tx.list_notice_preferences(ada).await?, expected);
+        assert_eq!(tx.list_notice_preferences(bob).await?, wishes);
         Ok(())
     }
 }

@@ -70,7 +70,7 @@ impl Launch {
         }
         let keeper = Keeper::of(folder.clone(), &command)?;
         if self.kind == Kind::Tls {
-            super::tls::certify(&folder)?;
+            crate::certify(&folder)?;
         }
         std::fs::create_dir(folder.join("data"))
             .and_then(|()| std::fs::write(&config, self.config(&folder, port)))

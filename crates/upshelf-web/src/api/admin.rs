@@ -11,7 +11,7 @@ use utoipa_axum::router::OpenApiRouter;
 use crate::web::Web;
 
 pub(crate) use import_export::FileFormat;
-pub(crate) use queues::QueueName;
+pub use queues::{JobView, QueueName, QueueView};
 
 pub(super) fn router() -> OpenApiRouter<Web> {
     OpenApiRouter::new()

@@ -9,16 +9,37 @@ use crate::web::Web;
 
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; \
      connect-src 'self'; manifest-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+/// A page that shows a mail in a frame.
+const POLICY_OF_FRAMING: &str = "default-src 'none'; style-src 'self'; img-src 'self'; frame-src 'self'; \
+     form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+/// What is in the frame: nothing runs, nothing is loaded, nothing is sent, and it belongs to no site.
+const POLICY_OF_FRAMED: &str =
+    "sandbox; default-src 'none'; form-action 'none'; base-uri 'none'; frame-ancestors 'self'";
 const PERMISSIONS: &str = "camera=(), geolocation=(), microphone=(), payment=(), usb=(), browsing-topics=()";
+
+/// How a reply has to do with frames, where it has: put among its extensions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Frames {
+    /// It holds one, with another reply of this site.
+    Holds,
+    /// It is shown in one, on a page of this site.
+    IsIn,
+}
 
 /// Tells browsers what a reply must not do.
 pub(super) fn secure(web: &Web, reply: &mut Response) {
+    let frames = reply.extensions_mut().remove::<Frames>();
     let headers = reply.headers_mut();
     let mut set =
         |name: HeaderName, value: &'static str| headers.insert(name, HeaderValue::from_static(value));
-    set(CONTENT_SECURITY_POLICY, POLICY);
+    let (policy, framing) = match frames {
+        None => (POLICY, "DENY"),
+        Some(Frames::Holds) => (POLICY_OF_FRAMING, "DENY"),
+        Some(Frames::IsIn) => (POLICY_OF_FRAMED, "SAMEORIGIN"),
+    };
+    set(CONTENT_SECURITY_POLICY, policy);
     set(X_CONTENT_TYPE_OPTIONS, "nosniff");
-    set(X_FRAME_OPTIONS, "DENY");
+    set(X_FRAME_OPTIONS, framing);
     set(REFERRER_POLICY, "strict-origin-when-cross-origin");
     set(HeaderName::from_static("permissions-policy"), PERMISSIONS);
     set(HeaderName::from_static("cross-origin-opener-policy"), "same-origin");

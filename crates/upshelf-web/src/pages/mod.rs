@@ -29,6 +29,7 @@ mod settings;
 mod suggestion;
 mod suggestions;
 mod tree;
+mod unsubscribe;
 mod vote;
 
 use askama::Template;
@@ -87,6 +88,9 @@ pub(crate) fn router() -> Router<Web> {
         .route("/admin/members/{id}", post(admin::change_member))
         .route("/admin/queues", get(queues::show).post(queues::act))
         .route("/admin/outbox", get(outbox::show))
+        .route("/admin/outbox/{id}", get(outbox::mail))
+        .route("/admin/outbox/{id}/html", get(outbox::html))
+        .route("/unsubscribe/{token}", get(unsubscribe::show).post(unsubscribe::act))
         .route("/assets/{name}", get(assets::show))
         .route("/favicon.ico", get(assets::favicon))
 }

@@ -2,10 +2,12 @@
 
 use askama::Template;
 use axum::extract::State;
-use axum::response::Response;
-use upshelf_store::Mail;
+use axum::http::header::CACHE_CONTROL;
+use axum::response::{Html, IntoResponse, Response};
+use upshelf_store::{Mail, MailId};
 
-use crate::extract::{Admin, Limited, Query};
+use crate::edge::Frames;
+use crate::extract::{Admin, Id, Limited, Query};
 use crate::limits::Read;
 use crate::pages::ago::Ago;
 use crate::pages::frame::Frame;
@@ -22,15 +24,24 @@ struct OutboxPage {
     pager: Pager,
 }
 
+#[derive(Template)]
+#[template(path = "mail.html")]
+struct MailPage {
+    frame: Frame,
+    mail: Mail,
+    written: Ago,
+    sent: Option<Ago>,
+}
+
 /// `GET /admin/outbox`
 pub(crate) async fn show(
     _: Limited<Read>,
     State(web): State<Web>,
-    _admin: Admin,
+    admin: Admin,
     frame: Frame,
     Query(asked): Query<Start>,
 ) -> Result<Response> {
-    let found = web.catalog().store().read().await?.list_mails(&asked.page()?).await?;
+    let found = web.catalog().mails(&admin.0, &asked.page()?).await?;
     let dated = |mail: Mail| {
         let (written, sent) = (frame.ago(&mail.created_at), mail.sent_at.as_ref().map(|at| frame.ago(at)));
         (mail, written, sent)
@@ -40,4 +51,32 @@ pub(crate) async fn show(
         mails: found.items.into_iter().map(dated).collect(),
         frame,
     })
+}
+
+/// `GET /admin/outbox/{id}`
+pub(crate) async fn mail(
+    _: Limited<Read>,
+    State(web): State<Web>,
+    admin: Admin,
+    frame: Frame,
+    Id(id): Id<MailId>,
+) -> Result<Response> {
+    let mail = web.catalog().mail(&admin.0, id).await?;
+    let (written, sent) = (frame.ago(&mail.created_at), mail.sent_at.as_ref().map(|at| frame.ago(at)));
+    let mut reply = page(&MailPage { frame, mail, written, sent })?;
+    reply.extensions_mut().insert(Frames::Holds);
+    Ok(reply)
+}
+
+/// `GET /admin/outbox/{id}/html`: the mail's HTML, for the frame on the page of the mail and for nothing else.
+pub(crate) async fn html(
+    _: Limited<Read>,
+    State(web): State<Web>,
+    admin: Admin,
+    Id(id): Id<MailId>,
+) -> Result<Response> {
+    let mail = web.catalog().mail(&admin.0, id).await?;
+    let mut reply = ([(CACHE_CONTROL, "private, no-store")], Html(mail.html)).into_response();
+    reply.extensions_mut().insert(Frames::IsIn);
+    Ok(reply)
 }

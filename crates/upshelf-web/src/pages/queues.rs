@@ -6,6 +6,7 @@ use askama::Template;
 use axum::extract::State;
 use axum::response::Response;
 use upshelf_queue::{Broker as _, Entry, State as JobState, Stats};
+use upshelf_store::Time;
 
 use crate::api::QueueName;
 use crate::extract::{Admin, Limited};
@@ -21,8 +22,29 @@ use crate::web::Web;
 #[template(path = "queues.html")]
 struct QueuesPage {
     frame: Frame,
-    queues: Vec<(&'static str, Stats)>,
+    queues: Vec<Row>,
     failed: Vec<Failed>,
+}
+
+/// A queue with its numbers.
+struct Row {
+    name: &'static str,
+    stats: Stats,
+    /// Since when the oldest job that is due has been so.
+    oldest: Option<Ago>,
+    /// How long jobs ran within the last minute, on average.
+    run: Option<String>,
+}
+
+impl Row {
+    fn new(name: &'static str, stats: Stats, now: Time, frame: &Frame) -> Row {
+        let oldest = stats.oldest_waiting.map(|age| frame.ago(&now.before(age)));
+        let run = stats.mean_run.map(|time| match time.as_millis() {
+            0..1_000 => format!("{} ms", time.as_millis()),
+            _ => format!("{:.1} s", time.as_secs_f64()),
+        });
+        Row { name, stats, oldest, run }
+    }
 }
 
 /// A job that ran out of attempts.
@@ -56,7 +78,8 @@ pub(crate) async fn show(
     let queue = web.catalog().queue();
     let (mut queues, mut failed) = (Vec::new(), Vec::new());
     for name in QueueName::ALL.map(QueueName::as_str) {
-        queues.push((name, queue.stats(name).await.map_err(Problem::internal)?));
+        let stats = queue.stats(name).await.map_err(Problem::internal)?;
+        queues.push(Row::new(name, stats, web.catalog().clock().now(), &frame));
         let jobs = queue.jobs(name, JobState::Failed, None, 10).await.map_err(Problem::internal)?;
         failed.extend(jobs.jobs.into_iter().map(|entry| Failed::new(entry, &frame)));
     }
@@ -77,9 +100,15 @@ pub(crate) async fn act(
         "pause" => queue.pause(name).await,
         "resume" => queue.resume(name).await,
         "retry" => queue.retry_failed(name).await.map(|_| ()),
+        "promote" => return promoted(&web, name).await,
         "clean" => queue.clean(name, JobState::Completed, Duration::ZERO).await.map(|_| ()),
         _ => return Err(Problem::invalid("act", "This value cannot be taken.")),
     };
     done.map_err(Problem::internal)?;
+    Ok(see("/admin/queues", "saved"))
+}
+
+async fn promoted(web: &Web, name: &str) -> Result<Response> {
+    web.catalog().promote_delayed(name).await?;
     Ok(see("/admin/queues", "saved"))
 }

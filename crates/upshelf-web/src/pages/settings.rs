@@ -31,6 +31,8 @@ struct SettingsPage {
 struct Wish {
     kind: String,
     label: &'static str,
+    /// Whether it comes whatever is wished.
+    is_fixed: bool,
     inbox: bool,
     email: EmailWish,
 }
@@ -45,7 +47,7 @@ struct Device {
 }
 
 /// What a kind of event is in words.
-fn label(kind: NoticeKind) -> &'static str {
+pub(crate) fn label(kind: NoticeKind) -> &'static str {
     match kind {
         NoticeKind::Suggested => "Something I watch has a new suggestion",
         NoticeKind::Approved => "A suggestion was approved",
@@ -77,8 +79,14 @@ async fn draw(
         wishes: wishes
             .into_iter()
             .filter_map(|wish| {
-                let label = label(NoticeKind::find(&wish.kind)?);
-                Some(Wish { kind: wish.kind, label, inbox: wish.inbox, email: wish.email })
+                let kind = NoticeKind::find(&wish.kind)?;
+                Some(Wish {
+                    kind: wish.kind,
+                    label: label(kind),
+                    is_fixed: kind == NoticeKind::Security,
+                    inbox: wish.inbox,
+                    email: wish.email,
+                })
             })
             .collect(),
         devices: devices

@@ -103,6 +103,7 @@ impl App {
         let settings = upshelf_catalog::Settings {
             set_up_code: Some(SET_UP_CODE.to_owned()),
             passwords: PasswordSettings { memory: 64, passes: 1, ..PasswordSettings::default() },
+            public_url: setup.settings.public_url.as_ref().map(ToString::to_string),
             ..upshelf_catalog::Settings::default()
         };
         let catalog = Catalog::open(services, settings);

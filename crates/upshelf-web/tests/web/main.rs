@@ -9,6 +9,7 @@ mod connections;
 mod document;
 mod feeds;
 mod limits;
+mod mails;
 mod operations;
 mod pages;
 mod replies;

@@ -47,6 +47,8 @@ async fn metrics_count_requests_by_route_and_queues_by_state() {
         "paths must not make labels without end"
     );
     assert!(text.contains(r#"queue_jobs{queue="auto-approval",state="waiting"} 0"#), "{text}");
+    assert!(text.contains(r#"queue_oldest_waiting_seconds{queue="email"} 0"#), "{text}");
+    assert!(text.contains(r#"queue_is_paused{queue="email"} 0"#), "{text}");
     assert!(text.contains("http_request_duration_seconds_bucket"), "{text}");
     assert!(text.contains(r#"cache_reads_total{from="memory"}"#), "{text}");
     assert!(!text.contains("shared_part_up"), "nothing is shared here");
@@ -63,6 +65,12 @@ async fn an_admin_looks_after_the_queues() {
     let path = "/api/v1/admin/queues/notifications";
     assert_eq!(admin.post(&format!("{path}/pause"), json!(null)).await.done(200)["is_paused"], true);
     assert_eq!(admin.post(&format!("{path}/resume"), json!(null)).await.done(200)["is_paused"], false);
+    assert_eq!(admin.get(path).await.done(200)["name"], "notifications");
+    admin.get("/api/v1/admin/queues/none").await.refused(404, "not_found");
+    assert_eq!(admin.post(&format!("{path}/promote"), json!(null)).await.done(200)["jobs"], 0);
+    for job in ["4711", "none", "%22"] {
+        admin.post(&format!("{path}/jobs/{job}/promote"), json!(null)).await.refused(404, "not_found");
+    }
     app.shelve().await;
     let jobs = admin.get(&format!("{path}/jobs?state=waiting&limit=1")).await.done(200);
     assert!(jobs["items"].is_array());
@@ -70,6 +78,49 @@ async fn an_admin_looks_after_the_queues() {
     assert_eq!(admin.post(&format!("{path}/retry-failed"), json!(null)).await.done(200)["jobs"], 0);
     admin.get("/api/v1/admin/queues/none/jobs").await.refused(404, "not_found");
     admin.get(&format!("{path}/jobs?cursor=bad")).await.refused(422, "invalid");
+}
+
+#[tokio::test]
+async fn the_page_of_queues_does_what_its_buttons_say() {
+    let app = App::open().await;
+    let admin = app.officer("ada", Role::Admin).await;
+    let act = async |act: &str| {
+        let body = format!("queue=email&act={act}").into_bytes();
+        let kind = Some("application/x-www-form-urlencoded");
+        admin.send(axum::http::Method::POST, "/admin/queues", kind, body).await
+    };
+    for (word, badge) in
+        [("pause", true), ("promote", true), ("resume", false), ("retry", false), ("clean", false)]
+    {
+        let done = act(word).await;
+        assert_eq!(
+            (done.status.as_u16(), done.header("location")),
+            (303, "/admin/queues?done=saved"),
+            "{word}: {done}"
+        );
+        let page = admin.get("/admin/queues").await.text();
+        assert_eq!(page.contains(">paused</span>"), badge, "{word}: {page}");
+    }
+    act("explode").await.refused(422, "invalid");
+    app.member("mia").await.get("/admin/queues").await.refused(403, "not_allowed");
+}
+
+#[tokio::test]
+async fn what_is_not_known_of_a_queue_breaks_no_scrape_and_is_not_made_up() {
+    let app = App::open().await;
+    let recorder = metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder();
+    let text = {
+        let _here = metrics::set_default_local_recorder(&recorder);
+        app.web.catalog().store().close().await;
+        let metrics = Metrics::of(recorder.handle());
+        let door = metrics_router(metrics, app.web.clone());
+        let scrape = Request::get("/metrics").body(Body::empty()).expect("a request");
+        let reply = door.oneshot(scrape).await.expect("a reply");
+        assert_eq!(reply.status().as_u16(), 200);
+        String::from_utf8(to_bytes(reply.into_body(), usize::MAX).await.expect("its body").to_vec())
+    };
+    let text = text.expect("text");
+    assert!(text.contains(r#"queue_jobs{queue="email",state="failed"} NaN"#), "{text}");
 }
 
 #[tokio::test]

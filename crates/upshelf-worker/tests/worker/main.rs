@@ -1,5 +1,7 @@
 //! The five queues at work, on both engines: what is committed is done, once, by handlers that nobody calls by hand.
 
+mod links;
+mod mails;
 mod post_office;
 
 use std::any::Any;
@@ -18,38 +20,59 @@ use upshelf_catalog::{
 use upshelf_queue::{Broker, Queue, QueueSettings, State};
 use upshelf_session::Sessions;
 use upshelf_store::{
-    Changes, Clock, EmailWish, Member, NoticePreference, PageRequest, Pools, ResourceFilter, ResourceId,
-    ResourceSort, Role, Side, Store, SuggestionKind, SuggestionStatus,
+    Changes, Clock, Member, PageRequest, Pools, ResourceFilter, ResourceId, ResourceSort, Role, Side, Store,
+    SuggestionKind, SuggestionStatus,
 };
 use upshelf_tally::Tally;
-use upshelf_testkit::{Postgres, contract, temp_dir, wait_until};
-use upshelf_worker::{Mail, Workers};
-
-use post_office::PostOffice;
+use upshelf_testkit::{HandClock, Postgres, contract, temp_dir, wait_until};
+use upshelf_worker::{LinkCheck, Mail, Workers};
 
 const LIMIT: Duration = Duration::from_secs(20);
 const LIST: &str =
     "# Things\n\n## One\n\n- [A](https://a.example) - Is A.\n- [B](https://b.example) - Is B.\n";
 
+/// No way out for mails.
+fn no_mail() -> Mail {
+    Mail { smtp_url: None, folder: None, from: "Shelf <shelf@example.org>".to_owned() }
+}
+
 struct Site {
     catalog: Catalog,
+    /// Where the test sets the time.
+    hand: Option<HandClock>,
     sessions: Arc<Sessions<Store>>,
     _place: Box<dyn Any + Send + Sync>,
 }
 
 impl Site {
     async fn sqlite() -> Site {
+        Site::sqlite_at(None).await
+    }
+
+    async fn sqlite_by_hand() -> Site {
+        Site::sqlite_at(Some(HandClock::default())).await
+    }
+
+    async fn sqlite_at(hand: Option<HandClock>) -> Site {
         let folder = temp_dir();
-        Site::open(&Store::sqlite_url(&folder.path().join("upshelf.db")), Box::new(folder)).await
+        Site::open(&Store::sqlite_url(&folder.path().join("upshelf.db")), Box::new(folder), hand).await
     }
 
     async fn postgres() -> Site {
-        let database = Postgres::shared().await.database().await;
-        let url = database.url.clone();
-        Site::open(&url, Box::new(database)).await
+        Site::postgres_at(None).await
     }
 
-    async fn open(url: &str, place: Box<dyn Any + Send + Sync>) -> Site {
+    async fn postgres_by_hand() -> Site {
+        Site::postgres_at(Some(HandClock::default())).await
+    }
+
+    async fn postgres_at(hand: Option<HandClock>) -> Site {
+        let database = Postgres::shared().await.database().await;
+        let url = database.url.clone();
+        Site::open(&url, Box::new(database), hand).await
+    }
+
+    async fn open(url: &str, place: Box<dyn Any + Send + Sync>, hand: Option<HandClock>) -> Site {
         let store = Store::open(url).await.expect("an empty database opens");
         let pools = match store.pools() {
             Pools::Sqlite { write, read } => {
@@ -61,7 +84,10 @@ impl Site {
         let settings = upshelf_queue::Settings { default: unhurried, ..upshelf_queue::Settings::default() };
         let queue = Queue::local(pools, settings).expect("the settings are in range");
         queue.migrate().await.expect("the queue's tables can be made");
-        let clock = Clock::system();
+        let clock = match hand.clone() {
+            Some(hand) => Clock::from_fn(move || hand.now()),
+            None => Clock::system(),
+        };
         let services = Services {
             store: store.clone(),
             clock: clock.clone(),
@@ -75,30 +101,41 @@ impl Site {
         let settings = Settings {
             rules,
             passwords: PasswordSettings { memory: 64, passes: 1, ..PasswordSettings::default() },
+            public_url: Some("https://shelf.example.org".to_owned()),
             ..Settings::default()
         };
         let catalog = Catalog::open(services, settings);
         let sessions = Sessions::open(store, upshelf_session::Settings::default(), clock.now().timestamp())
             .await
             .expect("the sessions open");
-        Site { catalog, sessions: Arc::new(sessions), _place: place }
+        Site { catalog, hand, sessions: Arc::new(sessions), _place: place }
     }
 
     async fn work(&self, smtp_url: Option<&str>) -> Workers {
-        let mail =
-            Mail { smtp_url: smtp_url.map(SecretString::from), from: "Shelf <shelf@example.org>".to_owned() };
-        upshelf_worker::start(self.catalog.clone(), self.sessions.clone(), mail)
+        self.work_with(Mail { smtp_url: smtp_url.map(SecretString::from), ..no_mail() }).await
+    }
+
+    async fn work_with(&self, mail: Mail) -> Workers {
+        self.work_on(mail, None).await
+    }
+
+    async fn work_on(&self, mail: Mail, links: Option<LinkCheck>) -> Workers {
+        upshelf_worker::start(self.catalog.clone(), self.sessions.clone(), mail, links)
             .await
             .expect("the workers start")
     }
 
     async fn member(&self, name: &str) -> Member {
+        self.officer(name, Role::Member).await
+    }
+
+    async fn officer(&self, name: &str, role: Role) -> Member {
         let account = NewAccount {
             username: name.to_owned(),
             email: format!("{name}@example.org"),
             password: "fjord-anvil-93".to_owned(),
         };
-        self.catalog.create_member(account, Role::Member).await.expect("the name is free")
+        self.catalog.create_member(account, role).await.expect("the name is free")
     }
 
     async fn shelve(&self) -> Vec<ResourceId> {
@@ -138,6 +175,12 @@ impl Site {
             true
         })
         .await;
+    }
+
+    /// How many mails have not left.
+    async fn unsent(&self) -> usize {
+        let mut tx = self.catalog.store().read().await.expect("a transaction begins");
+        tx.list_unsent_mails(None, 99).await.expect("a list").len()
     }
 
     async fn failed(&self, queue: &str) -> usize {
@@ -201,35 +244,14 @@ contract! {
         again.close(LIMIT).await
     }
 
-    async fn each_mail_is_handed_over_once_also_after_the_server_was_away(site: &Site) -> Result<()> {
-        let (ada, bob, eve) = (site.member("ada").await, site.member("bob").await, site.member("eve").await);
-        let wish = NoticePreference { kind: "approved".to_owned(), inbox: true, email: EmailWish::Instant };
-        site.catalog.put_preferences(&ada, &[wish]).await?;
-        let shelved = site.shelve().await;
-        // Without a server the mail waits in the outbox, and its job is done.
+    async fn what_was_put_away_is_told_in_the_jobs_log(site: &Site) -> Result<()> {
         let workers = site.work(None).await;
-        let edit = site.edit(&ada, shelved[0]).await;
-        for voter in [&bob, &eve] {
-            site.catalog.vote(voter, edit.id, Some(Side::Up), None).await?;
-        }
-        let unsent = async || {
-            let mut tx = site.catalog.store().read().await.expect("a transaction begins");
-            tx.list_unsent_mails(10).await.expect("a list").len()
-        };
-        wait_until("the mail is written", LIMIT, async || unsent().await == 1).await;
-        site.idle().await;
-        workers.close(LIMIT).await?;
-        // With one that is away at first and refuses once, the mail leaves when it can.
-        let office = PostOffice::open().await;
-        office.refuse(1);
-        let workers = site.work(Some(&office.url())).await;
-        wait_until("the mail has left", LIMIT, async || unsent().await == 0).await;
-        site.idle().await;
-        workers.close(LIMIT).await?;
-        let taken = office.taken();
-        assert_eq!(taken.len(), 1, "{taken:?}");
-        assert!(taken[0].contains("To: ada@example.org") && taken[0].contains("From: Shelf <shelf@example.org>"));
-        assert!(taken[0].contains("text/plain") && taken[0].contains("text/html"));
-        Ok(())
+        wait_until("the cleaning is done", LIMIT, async || {
+            let jobs = site.catalog.queue().jobs("cleanup", State::Completed, None, 99).await.expect("a page").jobs;
+            let told = jobs.iter().find(|job| job.name == "clean-up").map(|job| job.log.join("\n"));
+            told.is_some_and(|told| told.contains("0 sessions, 0 finished jobs removed"))
+        })
+        .await;
+        workers.close(LIMIT).await
     }
 }

@@ -12,6 +12,7 @@ use tokio::task::JoinSet;
 struct Desk {
     taken: Mutex<Vec<String>>,
     refuse: AtomicUsize,
+    reject: AtomicUsize,
 }
 
 pub(crate) struct PostOffice {
@@ -44,6 +45,11 @@ impl PostOffice {
     /// Refuses the next `mails`, for now.
     pub(crate) fn refuse(&self, mails: usize) {
         self.desk.refuse.store(mails, Ordering::SeqCst);
+    }
+
+    /// Refuses the next `mails`, for good.
+    pub(crate) fn reject(&self, mails: usize) {
+        self.desk.reject.store(mails, Ordering::SeqCst);
     }
 
     pub(crate) fn taken(&self) -> Vec<String> {
@@ -79,10 +85,13 @@ async fn talk(stream: TcpStream, desk: Arc<Desk>) {
                     }
                     mail.push_str(&line);
                 }
-                let refused =
-                    desk.refuse.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
-                if refused.is_ok() {
+                let counts_down = |left: &AtomicUsize| {
+                    left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok()
+                };
+                if counts_down(&desk.refuse) {
                     "451 come back later\r\n"
+                } else if counts_down(&desk.reject) {
+                    "550 no such mailbox\r\n"
                 } else {
                     desk.taken.lock().expect("unpoisoned").push(mail);
                     "250 taken\r\n"

@@ -139,8 +139,14 @@ impl Jobs {
         if config.role == Role::Web {
             return Ok(Jobs::HandedOver(Flusher::start(site.catalog.clone())));
         }
-        let mail = upshelf_worker::Mail { smtp_url: config.smtp_url.clone(), from: config.mail_from.clone() };
-        let workers = upshelf_worker::start(site.catalog.clone(), site.sessions.clone(), mail).await;
+        let mail = upshelf_worker::Mail {
+            smtp_url: config.smtp_url.clone(),
+            folder: config.mail_dir.clone(),
+            from: config.mail_from.clone(),
+        };
+        let links =
+            config.links.settings(config.public_url.as_ref()).context("could not check links from here")?;
+        let workers = upshelf_worker::start(site.catalog.clone(), site.sessions.clone(), mail, links).await;
         Ok(Jobs::Worked(workers.context("could not start the workers")?))
     }
 

@@ -1,8 +1,7 @@
 use std::fmt::Display;
 use std::str::FromStr;
 
-/// The five queues.
-pub(super) const QUEUES: [&str; 5] = ["auto-approval", "notifications", "analytics", "email", "cleanup"];
+use upshelf_catalog::QUEUES;
 
 /// A value for all queues, and others for some: `10/s,analytics=100/s`.
 #[derive(Clone, Debug, PartialEq)]

@@ -24,7 +24,7 @@ pub(super) fn address(text: &str) -> Result<SocketAddr, String> {
         .map_err(|_| "it must be an IP address and a port, as in 127.0.0.1:7700 or [::1]:7700".to_owned())
 }
 
-pub(super) fn duration(text: &str) -> Result<Duration, String> {
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     // A day is always 24 hours here; jiff's signed durations know none.
     let days = text.trim().strip_suffix('d').and_then(|days| days.trim().parse::<u32>().ok());
     if let Some(days) = days {

@@ -28,6 +28,8 @@ fn a_wrong_setting_ends_with_one_line_that_names_it_its_value_and_what_is_allowe
         ("UPSHELF_REDIS_PREFIX", "a{b}", "letters, digits"),
         ("UPSHELF_REDIS_LANES", "0", "from 1 on"),
         ("UPSHELF_PROCESSES", "none", "from 1 on"),
+        ("UPSHELF_LINK_CHECK", "maybe", "on, off"),
+        ("UPSHELF_LINK_CHECK_PACE", "slowly", "length of time"),
     ] {
         let folder = temp_dir();
         let data = folder.path().join("data");
@@ -42,6 +44,10 @@ fn a_wrong_setting_ends_with_one_line_that_names_it_its_value_and_what_is_allowe
     let secret = Run::of(&[("UPSHELF_REDIS_URL", "redis+sentinel://:secret@h")], ["serve"], "");
     assert_eq!(secret.code, Some(2));
     assert!(secret.err.contains("@h") && !secret.err.contains("secret"), "{}", secret.err);
+    let both = [("UPSHELF_SMTP_URL", "smtp://mail.example.org"), ("UPSHELF_MAIL_DIR", "mails")];
+    let both = Run::of(&both, ["serve"], "");
+    assert_eq!(both.code, Some(2), "mails have one way out");
+    assert!(both.err.contains("--smtp-url") && both.err.contains("--mail-dir"), "{}", both.err);
     let flag = Run::of(&[], ["--limits", "maybe"], "");
     assert_eq!(flag.code, Some(2));
     assert!(flag.err.contains("--limits") && flag.err.contains("maybe"), "{}", flag.err);
@@ -49,7 +55,7 @@ fn a_wrong_setting_ends_with_one_line_that_names_it_its_value_and_what_is_allowe
 
 #[test]
 fn every_command_explains_itself_with_an_example() {
-    let commands: [&[&str]; 12] = [
+    let commands: [&[&str]; 16] = [
         &[],
         &["serve"],
         &["worker"],
@@ -59,6 +65,10 @@ fn every_command_explains_itself_with_an_example() {
         &["backup"],
         &["restore"],
         &["config"],
+        &["queue"],
+        &["queue", "list"],
+        &["queue", "jobs"],
+        &["queue", "promote"],
         &["member"],
         &["member", "create"],
         &["demo"],
@@ -71,7 +81,11 @@ fn every_command_explains_itself_with_an_example() {
             help.text()
         );
         // What has commands of its own leaves the examples to them.
-        assert!(command == ["member"] || help.text().contains("Example"), "{command:?}: {}", help.text());
+        assert!(
+            matches!(command, ["member"] | ["queue"]) || help.text().contains("Example"),
+            "{command:?}: {}",
+            help.text()
+        );
     }
     for wrong in [&["fly"][..], &["import"], &["serve", "--fly"], &["member", "create", "--username", "ada"]]
     {

@@ -5,8 +5,10 @@ mod views;
 use std::time::Duration;
 
 use axum::extract::State;
+use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
-use upshelf_queue::{Broker, State as JobState};
+use upshelf_catalog::parse_job_id;
+use upshelf_queue::{Broker, Entry, State as JobState};
 use upshelf_store::Page;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
@@ -14,14 +16,19 @@ use utoipa_axum::routes;
 
 use crate::extract::{Admin, Json, Limited, MaybeJson, Path, Query, page};
 use crate::limits::{Read, Write};
-use crate::problem::Result;
+use crate::problem::{Problem, Result};
 use crate::web::Web;
-use views::{JobView, QueueView, StateWord};
+use views::StateWord;
+
+pub use views::{JobView, QueueView};
 
 pub(super) fn router() -> OpenApiRouter<Web> {
     OpenApiRouter::new()
         .routes(routes!(list))
+        .routes(routes!(stats))
         .routes(routes!(jobs))
+        .routes(routes!(promote_job))
+        .routes(routes!(promote))
         .routes(routes!(pause))
         .routes(routes!(resume))
         .routes(routes!(clean))
@@ -29,9 +36,9 @@ pub(super) fn router() -> OpenApiRouter<Web> {
 }
 
 /// A queue.
-#[derive(Clone, Copy, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
-pub(crate) enum QueueName {
+pub enum QueueName {
     /// Looks at suggestions that may be ripe.
     AutoApproval,
     /// Tells those concerned.
@@ -45,7 +52,8 @@ pub(crate) enum QueueName {
 }
 
 impl QueueName {
-    pub(crate) const ALL: [QueueName; 5] = [
+    /// Every queue there is.
+    pub const ALL: [QueueName; 5] = [
         QueueName::AutoApproval,
         QueueName::Notifications,
         QueueName::Analytics,
@@ -53,7 +61,8 @@ impl QueueName {
         QueueName::Cleanup,
     ];
 
-    pub(crate) fn as_str(self) -> &'static str {
+    /// Gives the word.
+    pub const fn as_str(self) -> &'static str {
         match self {
             QueueName::AutoApproval => "auto-approval",
             QueueName::Notifications => "notifications",
@@ -77,6 +86,18 @@ async fn list(_: Limited<Read>, State(web): State<Web>, _: Admin) -> Result<Json
         items.push(view(&web, name).await?);
     }
     Ok(Json(Page { items, next_cursor: None }))
+}
+
+/// Gives the numbers of a queue
+#[utoipa::path(get, path = "/admin/queues/{name}", tag = "Admins", params(("name" = QueueName, Path, description = "The queue.")),
+    extensions(("x-role" = json!("admin"))), responses((status = 200, body = QueueView, description = "The queue.")))]
+async fn stats(
+    _: Limited<Read>,
+    State(web): State<Web>,
+    _: Admin,
+    Path(name): Path<QueueName>,
+) -> Result<Json<QueueView>> {
+    view(&web, name).await.map(Json)
 }
 
 /// Which jobs to list.
@@ -108,6 +129,45 @@ async fn jobs(
     let limit = u32::try_from(page(limit, None)?.limit()).unwrap_or(u32::MAX);
     let found = web.catalog().queue().jobs(name.as_str(), state, cursor.as_deref(), limit).await?;
     Ok(Json(Page { items: found.jobs.into_iter().map(JobView::from).collect(), next_cursor: found.next }))
+}
+
+/// Makes a delayed job due now
+#[utoipa::path(post, path = "/admin/queues/{name}/jobs/{id}/promote", tag = "Admins",
+    params(("name" = QueueName, Path, description = "The queue."), ("id" = String, Path, description = "The job.")),
+    extensions(("x-role" = json!("admin"))), responses(
+        (status = 200, body = JobView, description = "The job as it is now."),
+        (status = 409, description = "It is not delayed."),
+    ))]
+async fn promote_job(
+    _: Limited<Write>,
+    State(web): State<Web>,
+    _: Admin,
+    Path((name, id)): Path<(QueueName, String)>,
+) -> Result<Json<JobView>> {
+    let queue = web.catalog().queue();
+    let missing = || Problem::not_found("job");
+    let find = async || -> Result<Entry> {
+        let id = parse_job_id(&id).ok_or_else(missing)?;
+        queue.find_job(id).await?.filter(|job| job.queue == name.as_str()).ok_or_else(missing)
+    };
+    if !queue.promote(find().await?.id).await? {
+        return Err(Problem::new(StatusCode::CONFLICT, "job_not_delayed", "This job is not delayed."));
+    }
+    Ok(Json(JobView::from(find().await?)))
+}
+
+/// Makes all delayed jobs due now
+///
+/// What looks at the time itself (approval after its delay) may find that it is early, and leaves the work to a later job.
+#[utoipa::path(post, path = "/admin/queues/{name}/promote", tag = "Admins", params(("name" = QueueName, Path, description = "The queue.")),
+    extensions(("x-role" = json!("admin"))), responses((status = 200, body = JobCount, description = "How many are due now.")))]
+async fn promote(
+    _: Limited<Write>,
+    State(web): State<Web>,
+    _: Admin,
+    Path(name): Path<QueueName>,
+) -> Result<Json<JobCount>> {
+    Ok(Json(JobCount { jobs: web.catalog().promote_delayed(name.as_str()).await? }))
 }
 
 /// Stops handing out jobs; what runs is finished

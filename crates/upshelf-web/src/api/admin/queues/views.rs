@@ -12,7 +12,7 @@ use super::QueueName;
 
 /// The numbers of a queue at this moment.
 #[derive(Serialize, ToSchema)]
-pub(super) struct QueueView {
+pub struct QueueView {
     /// Names the queue.
     name: QueueName,
     /// Whether it hands out no jobs.
@@ -42,7 +42,8 @@ pub(super) struct QueueView {
 }
 
 impl QueueView {
-    pub(super) fn new(name: QueueName, stats: Stats) -> QueueView {
+    /// Takes the numbers of a queue.
+    pub fn new(name: QueueName, stats: Stats) -> QueueView {
         let seconds = |time: Option<Duration>| time.map(|time| time.as_secs_f64());
         QueueView {
             name,
@@ -65,7 +66,7 @@ impl QueueView {
 /// Where a job is in its life.
 #[derive(Clone, Copy, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
-pub(super) enum StateWord {
+pub(crate) enum StateWord {
     /// Due, or about to be.
     Waiting,
     /// Not due yet, or between two attempts.
@@ -104,9 +105,9 @@ impl From<JobState> for StateWord {
 
 /// One job.
 #[derive(Serialize, ToSchema)]
-pub(super) struct JobView {
+pub struct JobView {
     /// Names the job.
-    id: i64,
+    id: String,
     /// Its kind.
     name: String,
     /// Where it is in its life.
@@ -137,7 +138,7 @@ pub(super) struct JobView {
 impl From<Entry> for JobView {
     fn from(job: Entry) -> JobView {
         JobView {
-            id: job.id.0,
+            id: job.id.to_string(),
             name: job.name,
             state: job.state.into(),
             payload: serde_json::from_str(job.payload.get()).unwrap_or_default(),

@@ -1,8 +1,12 @@
 use std::path::Path;
 use std::process::Command;
 
-/// Makes an authority (`authority.pem`) and, signed by it, a certificate for localhost (`server.pem`, `server.key`).
-pub(super) fn certify(folder: &Path) -> Result<(), String> {
+/// Makes an authority (`authority.pem`) and, signed by it, a certificate for localhost (`server.pem`, `server.key`), good for
+/// two days.
+///
+/// # Errors
+/// When the command `openssl` is missing or fails; says what to do.
+pub fn certify(folder: &Path) -> Result<(), String> {
     const KEY: [&str; 5] = ["-nodes", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"];
     let make = |args: &[&str]| {
         let mut openssl = Command::new("openssl");
