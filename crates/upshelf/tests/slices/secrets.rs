@@ -112,8 +112,7 @@ async fn no_token_and_no_password_stands_in_redis_the_database_or_a_log() {
     assert!(held.contains("session:"), "the dump of Redis knows no session");
     assert!(rows.contains("reader@example.org"), "the database knows no member");
     for told in &told {
-        eprintln!("{} {} {}", told.contains("TRACE"), told.contains("/api/v1/auth/"), told.lines().rev().take(3).collect::<Vec<_>>().join("\n"));
-        assert!(told.contains("TRACE") && told.contains("/api/v1/auth/"), "a log is too quiet");
+        assert!(told.contains("DEBUG") && told.contains("/api/v1/auth/"), "a log is too quiet");
         story.search("a log", told);
     }
     story.search("Redis", &held);
