@@ -89,7 +89,7 @@ impl Attempt<'_> {
             Ok(Ended::Itself(Err(error))) => self.try_again(&context, error.to_string()).await,
             Ok(Ended::TimedOut) => self.try_again(&context, timed_out(kind.time_out())).await,
             Ok(Ended::HandedBack) => self.hand_back().await,
-            Err(panic) => self.try_again(&context, format!("panicked: {}", words(&*panic))).await,
+            Err(panic) => self.try_again(&context, words(&*panic).to_owned()).await,
         }
     }
 
@@ -253,5 +253,5 @@ fn of_text(text: &str) -> u64 {
 
 fn words(panic: &(dyn std::any::Any + Send)) -> &str {
     let text = panic.downcast_ref::<&'static str>().copied();
-    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("without a word")
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("panicked without a word")
 }

@@ -170,17 +170,17 @@ impl Shelf {
 
     /// PostgreSQL and Redis.
     pub(crate) async fn shared() -> Self {
-        Self::beside(Beside::one().await).await.connected().await
+        Self::with_redis(Beside::one().await).await.connected().await
     }
 
     /// PostgreSQL and a cluster.
     pub(crate) async fn cluster() -> Self {
-        Self::beside(Beside::cluster().await).await.connected().await
+        Self::with_redis(Beside::cluster().await).await.connected().await
     }
 
     /// PostgreSQL and Redis after an outage, during which there was work.
     pub(crate) async fn restored() -> Self {
-        let shelf = Self::beside(Beside::cuttable().await).await.connected().await;
+        let shelf = Self::with_redis(Beside::cuttable().await).await.connected().await;
         let running = shelf.work().await;
         shelf.push("before").await;
         shelf.seen.wait_for("before", 1).await;
@@ -199,7 +199,7 @@ impl Shelf {
     }
 
     /// PostgreSQL and a Redis that may not be there yet.
-    pub(crate) async fn beside(beside: Beside) -> Self {
+    pub(crate) async fn with_redis(beside: Beside) -> Self {
         let guard = Postgres::shared().await.database().await;
         Self::open(postgres(&guard), Place::Server { guard }, Some(beside)).await
     }

@@ -168,7 +168,7 @@ contract! {
         let (mut listed, mut cursor) = (Vec::new(), None);
         for _ in 0..4 {
             let page = shelf.queue.jobs(NOTES, State::Waiting, cursor.as_deref(), 2).await.expect("it lists");
-            listed.extend(page.jobs.iter().map(|job| job.id));
+            listed.extend(page.jobs.iter().map(|job| job.id.clone()));
             cursor = page.next;
             if cursor.is_none() {
                 break;

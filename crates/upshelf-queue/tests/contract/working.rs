@@ -51,14 +51,18 @@ contract! {
     async fn a_failed_attempt_is_tried_again_after_growing_waits_until_none_is_left(shelf: &Shelf) {
         let queue = shelf.with(|settings| settings.default.backoff.first = Duration::from_millis(200)).await;
         let running = shelf.work_as(&queue).await;
-        let failed = shelf.until(&shelf.push("errs").await, State::Failed).await;
+        let push = async |name| {
+            let pushed = queue.push(&Note::new(name), Options::default()).await;
+            pushed.expect("it is inserted").expect("it has no key")
+        };
+        let failed = shelf.until(&push("errs").await, State::Failed).await;
         assert_eq!((failed.attempt, failed.error.as_deref()), (3, Some("the shelf is full")));
         let moments = shelf.seen.moments();
         assert_eq!(moments.len(), 3);
         assert!(moments[1] - moments[0] >= Duration::from_millis(150), "{:?}", moments[1] - moments[0]);
         assert!(moments[2] - moments[1] >= Duration::from_millis(300), "{:?}", moments[2] - moments[1]);
 
-        let mended = shelf.until(&shelf.push("errs twice").await, State::Completed).await;
+        let mended = shelf.until(&push("errs twice").await, State::Completed).await;
         assert_eq!(mended.attempt, 3);
         running.close(LIMIT).await.expect("it closes");
     }
