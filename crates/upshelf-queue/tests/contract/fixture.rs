@@ -9,7 +9,7 @@ use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use upshelf_queue::{
-    Backoff, Broker, Connection, Context, Entry, Handlers, Job, JobId, Options, Outcome, Pools, Queue,
+    Backoff, Batch, Broker, Connection, Context, Entry, Handlers, Job, JobId, Options, Outcome, Pools, Queue,
     QueueSettings, Running, Settings, State,
 };
 use upshelf_redis::Redis;
@@ -182,8 +182,8 @@ impl Shelf {
     pub(crate) async fn restored() -> Self {
         let shelf = Self::with_redis(Beside::cuttable().await).await.connected().await;
         let running = shelf.work().await;
-        shelf.push("before").await;
-        shelf.seen.wait_for("before", 1).await;
+        let before = shelf.push("before").await;
+        shelf.until(&before, State::Completed).await;
         let proxy = shelf.beside().proxy.as_ref().expect("it is behind a proxy");
         proxy.cut();
         wait_until("the outage to be noticed", LIMIT, async || shelf.queue.is_degraded()).await;
@@ -228,6 +228,14 @@ impl Shelf {
         self.elsewhere_with(|_| {}).await
     }
 
+    /// Another process with other settings, whether it reaches Redis or not.
+    pub(crate) fn elsewhere_away(&self, change: impl FnOnce(&mut Settings)) -> Queue {
+        let mut settings = quick();
+        change(&mut settings);
+        let beside = self.beside();
+        open(self.pools.clone(), settings, Some(&redis(&beside.url, &beside.prefix)))
+    }
+
     /// Another process with other settings.
     pub(crate) async fn elsewhere_with(&self, change: impl FnOnce(&mut Settings)) -> Queue {
         let pools = match &self.place {
@@ -269,6 +277,28 @@ impl Shelf {
             Pools::Postgres(pool) => sqlx::raw_sql(postgres).execute(pool).await.map(|_| ()),
         };
         done.expect("valid SQL");
+    }
+
+    /// Counts the rows in a state.
+    pub(crate) async fn rows(&self, state: &str) -> i64 {
+        const SQL: &str = "SELECT count(*) FROM river_job WHERE CAST(state AS text) = $1";
+        match &self.pools {
+            Pools::Sqlite { read, .. } => sqlx::query_scalar(SQL).bind(state).fetch_one(read).await,
+            Pools::Postgres(pool) => sqlx::query_scalar(SQL).bind(state).fetch_one(pool).await,
+        }
+        .expect("the database counts")
+    }
+
+    /// Commits many jobs at once.
+    pub(crate) async fn enqueue_all(&self, names: impl Iterator<Item = String>) {
+        let mut batch = Batch::default();
+        for name in names {
+            batch.add(&Note::new(&name), Options::default()).expect("plain text");
+        }
+        let mut tx = self.begin().await;
+        self.queue.enqueue_all(tx.connection(), &batch).await.expect("they are inserted");
+        tx.commit().await;
+        self.queue.wake(Note::QUEUE);
     }
 
     /// Makes what has finished as if it had two hours ago.

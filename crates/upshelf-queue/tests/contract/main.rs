@@ -1,8 +1,13 @@
 //! What a queue promises, on every engine.
 
 mod fixture;
+mod emptied;
 mod inserting;
+mod node;
 mod operating;
+mod outages;
 mod periodic;
+mod places;
 mod surviving;
+mod traps;
 mod working;
