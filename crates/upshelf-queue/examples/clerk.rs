@@ -4,9 +4,7 @@
 use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use upshelf_queue::{
-    BoxError, Context, Handlers, Job, Outcome, Pools, Queue, QueueSettings, Settings,
-};
+use upshelf_queue::{BoxError, Context, Handlers, Job, Outcome, Pools, Queue, QueueSettings, Settings};
 use upshelf_redis::Redis;
 
 #[derive(serde::Serialize, serde::Deserialize)]
@@ -34,7 +32,8 @@ async fn main() -> Result<(), BoxError> {
     let note = move |note: Note, _: Context| {
         let pool = pool.clone();
         async move {
-            let sql = "INSERT INTO effects VALUES ($1, 1) ON CONFLICT (job) DO UPDATE SET runs = effects.runs + 1";
+            let sql =
+                "INSERT INTO effects VALUES ($1, 1) ON CONFLICT (job) DO UPDATE SET runs = effects.runs + 1";
             sqlx::query(sql).bind(note.name).execute(&pool).await?;
             Ok::<_, BoxError>(Outcome::Done)
         }

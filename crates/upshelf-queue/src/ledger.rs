@@ -157,12 +157,14 @@ pub(crate) async fn claim(pools: &Pools, queue: &str, kinds: &str, limit: u32) -
                 return Ok(Vec::new());
             }
             sqlx::query(RIPEN_SQLITE).bind(queue).execute(write).await.during(DOING)?;
-            let claimed = sqlx::query(CLAIM_SQLITE).bind(queue).bind(kinds).bind(limit).fetch_all(write).await;
+            let claimed =
+                sqlx::query(CLAIM_SQLITE).bind(queue).bind(kinds).bind(limit).fetch_all(write).await;
             claimed.and_then(|rows| rows.iter().map(Due::of_sqlite).collect::<Result<Vec<_>, _>>())
         }
         Pools::Postgres(pool) => {
             sqlx::query(RIPEN_POSTGRES).bind(queue).execute(pool).await.during(DOING)?;
-            let claimed = sqlx::query(CLAIM_POSTGRES).bind(queue).bind(kinds).bind(limit).fetch_all(pool).await;
+            let claimed =
+                sqlx::query(CLAIM_POSTGRES).bind(queue).bind(kinds).bind(limit).fetch_all(pool).await;
             claimed.and_then(|rows| rows.iter().map(Due::of_postgres).collect::<Result<Vec<_>, _>>())
         }
     };
@@ -196,7 +198,9 @@ pub(crate) async fn next_due(pools: &Pools, queue: &str, kinds: &str) -> Result<
         WHERE queue = $1 AND state IN ('available', 'scheduled', 'retryable')
             AND kind IN (SELECT jsonb_array_elements_text($2::jsonb))";
     let seconds: Option<f64> = match pools {
-        Pools::Sqlite { read, .. } => sqlx::query_scalar(SQLITE).bind(queue).bind(kinds).fetch_one(read).await,
+        Pools::Sqlite { read, .. } => {
+            sqlx::query_scalar(SQLITE).bind(queue).bind(kinds).fetch_one(read).await
+        }
         Pools::Postgres(pool) => sqlx::query_scalar(POSTGRES).bind(queue).bind(kinds).fetch_one(pool).await,
     }
     .during("look for the next job")?;
@@ -229,7 +233,9 @@ pub(crate) async fn handed_over(pools: &Pools, queue: &str, since: Duration) -> 
         ORDER BY priority, scheduled_at, id";
     let since = since.as_secs_f64();
     match pools {
-        Pools::Sqlite { read, .. } => sqlx::query_scalar(SQLITE).bind(queue).bind(since).fetch_all(read).await,
+        Pools::Sqlite { read, .. } => {
+            sqlx::query_scalar(SQLITE).bind(queue).bind(since).fetch_all(read).await
+        }
         Pools::Postgres(pool) => sqlx::query_scalar(POSTGRES).bind(queue).bind(since).fetch_all(pool).await,
     }
     .during("list the jobs that were handed over")

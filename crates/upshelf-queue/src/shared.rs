@@ -6,7 +6,9 @@ use std::time::Duration;
 use tokio::sync::{Notify, watch};
 use upshelf_redis::Redis;
 
-use crate::{Batch, Broker, Connection, Entry, Error, Job, JobId, Local, Options, Page, Result, State, Stats};
+use crate::{
+    Batch, Broker, Connection, Entry, Error, Job, JobId, Local, Options, Page, Result, State, Stats,
+};
 
 mod entry;
 mod handover;
@@ -19,8 +21,8 @@ mod operations;
 mod process;
 mod registrar;
 mod running;
-mod stats;
 mod station;
+mod stats;
 
 use link::Link;
 pub(crate) use registrar::Registrar;

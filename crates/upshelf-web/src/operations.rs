@@ -9,7 +9,7 @@ use axum::routing::get;
 use serde::Serialize;
 use serde_json::Value;
 use upshelf_catalog::Catalog;
-use upshelf_queue::Broker;
+use upshelf_queue::{Broker, Stats};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -93,7 +93,7 @@ struct Ready {
 struct ReadyParts {
     /// The source of truth; without it the site cannot do anything.
     database: Health,
-    /// Background jobs.
+    /// Background jobs; while degraded, they wait.
     queue: Health,
     /// Redis, through which processes share; missing where it is not used.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -135,9 +135,10 @@ async fn readyz(State(web): State<Web>) -> impl IntoResponse {
             Health::Down
         }
     };
-    let queue = match web.catalog().queue().stats(QueueName::AutoApproval.as_str()).await {
-        Ok(_) => Health::Up,
-        Err(_) => Health::Degraded,
+    let queue = web.catalog().queue();
+    let queue = match queue.is_degraded() || queue.stats(QueueName::AutoApproval.as_str()).await.is_err() {
+        false => Health::Up,
+        true => Health::Degraded,
     };
     let shared = web.shared();
     let mut others = shared.iter().flat_map(SharedParts::named).map(|(_, health)| health).chain([queue]);
@@ -187,17 +188,22 @@ async fn scrape(State((metrics, web)): State<(Metrics, Web)>) -> Result<impl Int
     }
     for name in QueueName::ALL {
         let queue = name.as_str();
-        let stats = catalog.queue().stats(queue).await.map_err(Problem::from)?;
+        // Unknown is not nothing: while Redis is away, there are no numbers.
+        let stats = match catalog.queue().is_degraded() {
+            true => None,
+            false => Some(catalog.queue().stats(queue).await.map_err(Problem::from)?),
+        };
+        let count = |count: fn(&Stats) -> u64| stats.as_ref().map_or(f64::NAN, |stats| count(stats) as f64);
         let jobs = [
-            ("waiting", stats.waiting + stats.prioritized),
-            ("paused", stats.paused),
-            ("delayed", stats.delayed),
-            ("active", stats.active),
-            ("completed", stats.completed),
-            ("failed", stats.failed),
+            ("waiting", count(|stats| stats.waiting + stats.prioritized)),
+            ("paused", count(|stats| stats.paused)),
+            ("delayed", count(|stats| stats.delayed)),
+            ("active", count(|stats| stats.active)),
+            ("completed", count(|stats| stats.completed)),
+            ("failed", count(|stats| stats.failed)),
         ];
         for (state, count) in jobs {
-            metrics::queue_jobs(queue, state, count as f64);
+            metrics::queue_jobs(queue, state, count);
         }
     }
     Ok(([(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], metrics.render()))

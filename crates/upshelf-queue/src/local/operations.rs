@@ -64,7 +64,8 @@ pub(crate) async fn promote(pools: &Pools, id: i64) -> Result<Option<String>> {
 }
 
 pub(crate) async fn drain(pools: &Pools, queue: &str) -> Result<u64> {
-    const SQL: &str = "DELETE FROM river_job WHERE queue = $1 AND state IN ('available', 'retryable', 'scheduled')";
+    const SQL: &str =
+        "DELETE FROM river_job WHERE queue = $1 AND state IN ('available', 'retryable', 'scheduled')";
     Ok(match pools {
         Pools::Sqlite { write, .. } => {
             sqlx::query(SQL).bind(queue).execute(write).await.during("drain a queue")?.rows_affected()

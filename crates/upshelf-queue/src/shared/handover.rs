@@ -89,7 +89,7 @@ impl HandOver {
         // Each urgent job goes before those that wait: the first must come last.
         batch.extend(urgent.into_iter().rev());
         let count = batch.len();
-        ask("hand jobs over", async { link.queue(self.queue).await?.add_bulk(batch).await.map(drop) }).await?;
+        ask("hand jobs over", link.add_in_order(self.queue, batch)).await?;
         tracing::debug!(queue = self.queue, count, "handed jobs over");
         Ok(())
     }

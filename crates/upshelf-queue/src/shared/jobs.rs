@@ -42,9 +42,8 @@ pub(super) fn job_id(queue: &str, id: &str) -> JobId {
 /// A row as a job; an error when its payload cannot be one.
 pub(super) fn of_row(row: &Due, settings: &QueueSettings) -> Result<BulkJob, serde_json::Error> {
     let payload: Value = serde_json::from_str(&row.payload)?;
-    let options = options(settings, row.attempts)
-        .job_id(id_of(row.id))
-        .timestamp(SystemTime::from(row.created_at));
+    let options =
+        options(settings, row.attempts).job_id(id_of(row.id)).timestamp(SystemTime::from(row.created_at));
     Ok(BulkJob::with_options(&row.name, payload, with_priority(options, row.priority)))
 }
 
@@ -104,5 +103,8 @@ pub(super) async fn push(link: &Link, row: &Row, settings: &Settings) -> Result<
 }
 
 pub(super) fn time(milliseconds: u64) -> Timestamp {
-    i64::try_from(milliseconds).ok().and_then(|time| Timestamp::from_millisecond(time).ok()).unwrap_or_default()
+    i64::try_from(milliseconds)
+        .ok()
+        .and_then(|time| Timestamp::from_millisecond(time).ok())
+        .unwrap_or_default()
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bullmq::options::{RedisConnectionOptions, TlsCerts};
+use bullmq::queue::BulkJob;
 use bullmq::redis_connection::{AnyConnection, RedisConnection};
 use tokio::sync::{Mutex, watch};
 use upshelf_redis::Redis;
@@ -28,8 +29,37 @@ struct Inner {
     prefix: String,
     options: RedisConnectionOptions,
     connection: RedisConnection,
-    queues: Mutex<HashMap<String, bullmq::Queue>>,
+    queues: Mutex<Queues>,
+    /// The same on a connection that nothing else is sent on.
+    adding: Mutex<Queues>,
 }
+
+/// The queues seen through one connection.
+struct Queues {
+    connection: RedisConnection,
+    prefix: String,
+    seen: HashMap<String, bullmq::Queue>,
+}
+
+impl Queues {
+    fn of(connection: RedisConnection, prefix: &str) -> Self {
+        Self { connection, prefix: prefix.to_owned(), seen: HashMap::new() }
+    }
+
+    async fn queue(&mut self, name: &str) -> Result<bullmq::Queue, bullmq::Error> {
+        if let Some(queue) = self.seen.get(name) {
+            return Ok(queue.clone());
+        }
+        let options = bullmq::QueueOptions::new().prefix(&self.prefix);
+        let queue = bullmq::Queue::with_connection(name, self.connection.clone(), options).await?;
+        self.seen.insert(name.to_owned(), queue.clone());
+        Ok(queue)
+    }
+}
+
+/// How many jobs are added at once in an order. BullMQ's client adds them side by side, and they keep their order only as long
+/// as they all find room in the buffer of their connection, which is 50.
+const IN_ORDER: usize = 40;
 
 impl Link {
     async fn open(redis: &Redis) -> Result<Self, BoxError> {
@@ -46,20 +76,28 @@ impl Link {
                 .tls_certs(TlsCerts { root_cert: Some(tokio::fs::read(file).await?), ..TlsCerts::default() });
         }
         let connection = RedisConnection::new_managed_only(&options).await?;
-        let inner = Inner { prefix: prefix(redis), options, connection, queues: Mutex::default() };
+        let prefix = prefix(redis);
+        let queues = Mutex::new(Queues::of(connection.clone(), &prefix));
+        let alone = RedisConnection::new_managed_only(&options).await?;
+        let adding = Mutex::new(Queues::of(alone, &prefix));
+        let inner = Inner { prefix, options, connection, queues, adding };
         Ok(Self { inner: Arc::new(inner) })
     }
 
     /// BullMQ's queue of this name.
     pub(super) async fn queue(&self, name: &str) -> Result<bullmq::Queue, bullmq::Error> {
-        let mut queues = self.inner.queues.lock().await;
-        if let Some(queue) = queues.get(name) {
-            return Ok(queue.clone());
+        self.inner.queues.lock().await.queue(name).await
+    }
+
+    /// Adds jobs, each behind the one before it.
+    pub(super) async fn add_in_order(&self, name: &str, mut jobs: Vec<BulkJob>) -> Result<(), bullmq::Error> {
+        while !jobs.is_empty() {
+            let rest = jobs.split_off(jobs.len().min(IN_ORDER));
+            let mut alone = self.inner.adding.lock().await;
+            alone.queue(name).await?.add_bulk(jobs).await?;
+            jobs = rest;
         }
-        let options = bullmq::QueueOptions::new().prefix(&self.inner.prefix);
-        let queue = bullmq::Queue::with_connection(name, self.inner.connection.clone(), options).await?;
-        queues.insert(name.to_owned(), queue.clone());
-        Ok(queue)
+        Ok(())
     }
 
     /// For commands of our own.

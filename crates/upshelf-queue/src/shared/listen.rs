@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use sqlx::postgres::{PgListener, PgPoolOptions};
 use sqlx::PgPool;
+use sqlx::postgres::{PgListener, PgPoolOptions};
 
 use super::Shared;
 use crate::Result;
@@ -38,7 +38,10 @@ pub(super) async fn forever(shared: Shared, mut listener: PgListener) {
             // The connection was lost; what was told meanwhile, nobody heard.
             Ok(None) => shared.wake_all(),
             Err(error) => {
-                tracing::debug!(error = &error as &dyn std::error::Error, "cannot hear of new jobs; they are looked for");
+                tracing::debug!(
+                    error = &error as &dyn std::error::Error,
+                    "cannot hear of new jobs; they are looked for"
+                );
                 tokio::time::sleep(AGAIN).await;
             }
         }

@@ -18,7 +18,9 @@ impl Shared {
                 if !is_handed_over().await? {
                     return list::find(&reader, row).await;
                 }
-                let link = self.link(DOING).await?;
+                // While Redis is away, the row is what is known.
+                let link = self.inner.link.borrow().clone();
+                let Some(link) = link else { return Ok(Some(Entry { state: State::Waiting, ..found })) };
                 match self.find_in(&link, &found.queue, &jobs::id_of(row), found.attempt).await? {
                     // What was settled this moment tells more as a row.
                     Some(entry) if is_handed_over().await? => Ok(Some(entry)),

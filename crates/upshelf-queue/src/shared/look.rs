@@ -9,8 +9,8 @@ use upshelf_redis::client::{cmd, pipe};
 
 use super::handover::HandOver;
 use super::{Asked as _, Link, ask, jobs};
-use crate::ledger::{self, End};
 use crate::Result;
+use crate::ledger::{self, End};
 
 /// How often to see whether Redis was emptied.
 const GLANCE: Duration = Duration::from_secs(1);
@@ -117,7 +117,8 @@ impl Look {
                     (None, ..) => missing.push(id),
                     (Some(_), Some(_), returned, reason, attempts, begun_at) => {
                         let error = returned.is_none().then(|| reason.unwrap_or_default());
-                        let before = ledger::standing(pools, id).await?.map_or(0, |standing| standing.attempt);
+                        let before =
+                            ledger::standing(pools, id).await?.map_or(0, |standing| standing.attempt);
                         let attempt = before.saturating_add(attempts.unwrap_or(1));
                         let end =
                             End { error: error.as_deref(), attempt, begun_at, progress: None, log: &[] };
@@ -128,7 +129,11 @@ impl Look {
             }
             if !missing.is_empty() {
                 let rows = ledger::read(pools, &missing).await?;
-                tracing::info!(queue = self.rows.queue, count = rows.len(), "handing over again what Redis forgot");
+                tracing::info!(
+                    queue = self.rows.queue,
+                    count = rows.len(),
+                    "handing over again what Redis forgot"
+                );
                 self.rows.add(link, rows).await?;
             }
         }

@@ -25,7 +25,8 @@ impl Shared {
     pub(super) async fn retry_all_failed(&self, queue: &str) -> Result<u64> {
         const DOING: &str = "retry failed jobs in Redis";
         let link = self.link(DOING).await?;
-        let failed = ask(DOING, async { link.queue(queue).await?.get_ranges(&["failed"], 0, -1, true).await }).await?;
+        let failed =
+            ask(DOING, async { link.queue(queue).await?.get_ranges(&["failed"], 0, -1, true).await }).await?;
         let (rows, others): (Vec<_>, Vec<_>) = failed.iter().partition(|id| jobs::row_of(id).is_some());
         // A row that is handed over again must be unknown there.
         for id in rows {
@@ -142,9 +143,11 @@ impl Shared {
             let Some(link) = link else { continue };
             for queue in queues.iter().copied() {
                 let settings = settings.of(queue);
-                for (keep, name) in [(settings.keep_completed, "completed"), (settings.keep_failed, "failed")] {
+                for (keep, name) in [(settings.keep_completed, "completed"), (settings.keep_failed, "failed")]
+                {
                     let age = u64::try_from(keep.age.as_millis()).unwrap_or(u64::MAX);
-                    let cleaned = ask(DOING, async { link.queue(queue).await?.clean(age, 0, name).await }).await;
+                    let cleaned =
+                        ask(DOING, async { link.queue(queue).await?.clean(age, 0, name).await }).await;
                     log_and_go_on(cleaned, DOING, queue);
                 }
             }

@@ -77,7 +77,8 @@ impl Attempt<'_> {
     async fn make(&self, kind: &dyn Kind) -> Result<Value, bullmq::Error> {
         let context = self.context();
         let payload = self.payload().await;
-        let ended = AssertUnwindSafe(kind.attempt(&payload, &context, &self.station.stop)).catch_unwind().await;
+        let ended =
+            AssertUnwindSafe(kind.attempt(&payload, &context, &self.station.stop)).catch_unwind().await;
         self.write_log(&context).await;
         match ended {
             Ok(Ended::Itself(Ok(Outcome::Done))) => match self.settle(&context, None).await {
@@ -98,7 +99,8 @@ impl Attempt<'_> {
     }
 
     fn context(&self) -> Context {
-        let attempts = self.job.opts().attempts.map_or(1, |attempts| u16::try_from(attempts).unwrap_or(u16::MAX));
+        let attempts =
+            self.job.opts().attempts.map_or(1, |attempts| u16::try_from(attempts).unwrap_or(u16::MAX));
         Context {
             id: jobs::job_id(self.station.queue, self.job.id()),
             attempt: self.before.saturating_add(self.made()).saturating_add(1),
@@ -133,19 +135,19 @@ impl Attempt<'_> {
         if self.made() > 0 {
             log = self.whole_log().await.unwrap_or(log);
         }
-        let end = End {
-            error,
-            attempt: context.attempt,
-            begun_at: self.job.processed_on(),
-            progress,
-            log: &log,
-        };
+        let end =
+            End { error, attempt: context.attempt, begun_at: self.job.processed_on(), progress, log: &log };
         loop {
             match ledger::settle(self.station.shared.local().pools(), row, &end).await {
                 Ok(_) => return true,
                 Err(error) => {
                     let error = &error as &dyn std::error::Error;
-                    tracing::warn!(queue = self.station.queue, row, error, "could not note the end of a job yet");
+                    tracing::warn!(
+                        queue = self.station.queue,
+                        row,
+                        error,
+                        "could not note the end of a job yet"
+                    );
                 }
             }
             tokio::select! {
@@ -173,11 +175,22 @@ impl Attempt<'_> {
         let mut note = pipe();
         let traces = Value::from(vec![reason.as_str()]).to_string();
         note.atomic().cmd("HINCRBY").arg(self.key()).arg("atm").arg(1).ignore();
-        note.cmd("HSET").arg(self.key()).arg("failedReason").arg(&reason).arg("stacktrace").arg(traces).ignore();
+        note.cmd("HSET")
+            .arg(self.key())
+            .arg("failedReason")
+            .arg(&reason)
+            .arg("stacktrace")
+            .arg(traces)
+            .ignore();
         let mut connection = self.link.connection();
         if let Err(error) = note.query_async::<()>(&mut connection).await {
             let error = &error as &dyn std::error::Error;
-            tracing::debug!(queue = self.station.queue, job = self.job.id(), error, "could not count an attempt");
+            tracing::debug!(
+                queue = self.station.queue,
+                job = self.job.id(),
+                error,
+                "could not count an attempt"
+            );
         }
         self.again_in(self.wait()).await
     }
@@ -212,7 +225,12 @@ impl Attempt<'_> {
     async fn hand_back(&self) -> Result<Value, bullmq::Error> {
         if let Err(error) = self.job.move_to_wait(None).await {
             let error = &error as &dyn std::error::Error;
-            tracing::debug!(queue = self.station.queue, job = self.job.id(), error, "could not hand a job back");
+            tracing::debug!(
+                queue = self.station.queue,
+                job = self.job.id(),
+                error,
+                "could not hand a job back"
+            );
         }
         // To BullMQ's worker it is all the same where the job was moved.
         Err(bullmq::Error::Delayed)
@@ -228,7 +246,12 @@ impl Attempt<'_> {
         let trimmed = self.job.clear_logs(Some(keep)).await;
         if let Some(error) = written.into_iter().find_map(Result::err).or(trimmed.err()) {
             let error = &error as &dyn std::error::Error;
-            tracing::debug!(queue = self.station.queue, job = self.job.id(), error, "could not write a job's log");
+            tracing::debug!(
+                queue = self.station.queue,
+                job = self.job.id(),
+                error,
+                "could not write a job's log"
+            );
         }
     }
 
@@ -246,9 +269,8 @@ fn log_waiting(queue: &str, row: i64, error: &crate::Error) {
 
 /// Some number that differs between texts (FNV-1a).
 fn of_text(text: &str) -> u64 {
-    text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    })
+    text.bytes()
+        .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
 fn words(panic: &(dyn std::any::Any + Send)) -> &str {

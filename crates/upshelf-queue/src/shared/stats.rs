@@ -23,7 +23,8 @@ impl Shared {
         }
         call.arg(format!("{base}:")).arg(jobs::OF_ROW);
         let mut connection = link.connection();
-        let counts: [i64; 12] = ask(DOING, async { call.invoke_async(&mut connection).await.asked() }).await?;
+        let counts: [i64; 12] =
+            ask(DOING, async { call.invoke_async(&mut connection).await.asked() }).await?;
         let [wait, paused, active, delayed, prioritized, completed, failed, is_paused, oldest, ..] =
             counts.map(i64::unsigned_abs);
         let [.., count, waited, ran] = counts.map(i64::unsigned_abs);

@@ -116,7 +116,8 @@ async fn killed_processes_and_an_emptied_redis_lose_no_effect() {
     let table = "CREATE TABLE effects (job TEXT PRIMARY KEY, runs BIGINT NOT NULL)";
     shelf.execute(table, table).await;
     let tests = std::env::current_exe().expect("a test runs from a file");
-    let clerk = tests.parent().and_then(|deps| deps.parent()).expect("target/debug/deps").join("examples/clerk");
+    let clerk =
+        tests.parent().and_then(|deps| deps.parent()).expect("target/debug/deps").join("examples/clerk");
     let start = || {
         let beside = shelf.beside();
         Program::start(&clerk, [shelf.address(), beside.url.clone(), beside.prefix.clone()], &[])

@@ -13,7 +13,9 @@ use upshelf_queue::{
     QueueSettings, Running, Settings, State,
 };
 use upshelf_redis::Redis;
-use upshelf_testkit::{Database, Postgres, Proxy, RedisCluster, RedisServer, temp_dir, unique_prefix, wait_until};
+use upshelf_testkit::{
+    Database, Postgres, Proxy, RedisCluster, RedisServer, temp_dir, unique_prefix, wait_until,
+};
 
 pub(crate) const LIMIT: Duration = Duration::from_secs(20);
 
@@ -39,7 +41,7 @@ pub(crate) struct Beside {
 /// Where commands of the test itself go.
 pub(crate) enum Server {
     One(&'static RedisServer),
-    Own(RedisServer),
+    Own(Box<RedisServer>),
     Cluster(&'static RedisCluster),
 }
 
@@ -83,10 +85,17 @@ impl Beside {
         Self::open(proxy.url(), Server::One(server), Some(proxy))
     }
 
+    /// A server of the test's own behind a proxy; it has never seen a script.
+    pub(crate) async fn cuttable_own() -> Self {
+        let server = RedisServer::start().await;
+        let proxy = server.proxy().await;
+        Self::open(proxy.url(), Server::Own(Box::new(server)), Some(proxy))
+    }
+
     /// A server of the test's own.
     pub(crate) async fn own() -> Self {
         let server = RedisServer::start().await;
-        Self::open(server.url(), Server::Own(server), None)
+        Self::open(server.url(), Server::Own(Box::new(server)), None)
     }
 
     /// BullMQ's prefix here.
@@ -107,7 +116,8 @@ impl Beside {
 /// A handle, as a process has one.
 pub(crate) fn redis(url: &str, prefix: &str) -> Redis {
     let address = url.parse().expect("test servers have addresses");
-    let settings = upshelf_redis::Settings { prefix: prefix.to_owned(), ..upshelf_redis::Settings::new(address) };
+    let settings =
+        upshelf_redis::Settings { prefix: prefix.to_owned(), ..upshelf_redis::Settings::new(address) };
     Redis::open(settings, &TaskTracker::new(), CancellationToken::new())
 }
 

@@ -1,7 +1,7 @@
 //! What a queue promises, on every engine.
 
-mod fixture;
 mod emptied;
+mod fixture;
 mod inserting;
 mod node;
 mod operating;

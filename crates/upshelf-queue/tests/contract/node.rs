@@ -3,21 +3,21 @@
 use std::time::Duration;
 
 use serde_json::Value;
-use upshelf_queue::{
-    BoxError, Broker, Context, Handlers, Job, JobId, Options, Outcome, Priority, State,
-};
+use upshelf_queue::{Broker, Context, Handlers, Job, JobId, Options, Priority, State};
 use upshelf_testkit::{Node, Program, wait_until};
 
 use crate::fixture::{Beside, LIMIT, Note, Seen, Shelf};
 
-struct Beyond(Program);
+struct Beyond(Program, #[expect(dead_code, reason = "the script runs in its folder")] Node);
 
 impl Beyond {
     async fn start(shelf: &Shelf) -> Self {
-        let packages = [("bullmq", "6"), ("@bull-board/api", "9"), ("@bull-board/express", "9"), ("express", "5")];
+        let packages =
+            [("bullmq", "6"), ("@bull-board/api", "9"), ("@bull-board/express", "9"), ("express", "5")];
         let node = Node::project(&packages).await;
         let beside = shelf.beside();
-        Self(node.start("tests/contract/node.mjs", &[&beside.url, &beside.bull()], &[]))
+        let program = node.start("tests/contract/node.mjs", &[&beside.url, &beside.bull()], &[]);
+        Self(program, node)
     }
 
     async fn ask(&mut self, words: &[&str]) -> String {
@@ -80,7 +80,8 @@ async fn node_adds_to_each_queue_and_we_run_it() {
     }
     running.close(LIMIT).await.expect("it closes");
 
-    let board: Value = serde_json::from_str(&node.ask(&[&["board"], &QUEUES[..]].concat()).await).expect("JSON");
+    let board: Value =
+        serde_json::from_str(&node.ask(&[&["board"], &QUEUES[..]].concat()).await).expect("JSON");
     for queue in QUEUES {
         assert_eq!((&board[queue]["completed"], &board[queue]["failed"]), (&1.into(), &0.into()), "{board}");
     }
@@ -92,7 +93,9 @@ async fn what_node_adds_is_retried_delayed_prioritised_and_deduplicated_and_node
     let queue = shelf.with(|settings| settings.default.concurrency = 1).await;
     let mut node = Beyond::start(&shelf).await;
     assert_eq!(node.ask(&["events", Note::QUEUE]).await, "listening");
-    let twice = node.add(Note::QUEUE, "errs twice", r#"{"attempts":3,"backoff":{"type":"exponential","delay":200}}"#).await;
+    let twice = node
+        .add(Note::QUEUE, "errs twice", r#"{"attempts":3,"backoff":{"type":"exponential","delay":200}}"#)
+        .await;
     let once = node.add(Note::QUEUE, "errs", r#"{"attempts":1}"#).await;
     let delayed = node.add(Note::QUEUE, "later", r#"{"delay":1500}"#).await;
     let deduplicated = r#"{"deduplication":{"id":"one"}}"#;
@@ -159,7 +162,9 @@ async fn what_we_commit_a_node_worker_runs_and_its_row_is_settled() {
     let JobId::Row(row) = normal else { panic!("a row has a number") };
     node.has_event(&format!("completed river-{row}")).await;
     let mut ran = node.ran();
-    let place = |name: &str| ran.iter().position(|line| line.starts_with(name)).unwrap_or_else(|| panic!("{name}: {ran:?}"));
+    let place = |name: &str| {
+        ran.iter().position(|line| line.starts_with(name)).unwrap_or_else(|| panic!("{name}: {ran:?}"))
+    };
     assert!(place("urgent") < place("errs twice") && place("keyed") < place("low"), "{ran:?}");
     ran.retain(|line| !line.starts_with("errs twice"));
     assert_eq!(ran.len(), 4, "each once: {ran:?}");
@@ -183,7 +188,8 @@ async fn bull_board_counts_the_five_queues_right() {
     let running = shelf.queue.work(five(&shelf.seen)).await.expect("the workers start");
     let push = async |name: &str| {
         let mut tx = shelf.begin().await;
-        let id = shelf.queue.enqueue(tx.connection(), &Mail { name: name.to_owned() }, Options::default()).await;
+        let id =
+            shelf.queue.enqueue(tx.connection(), &Mail { name: name.to_owned() }, Options::default()).await;
         tx.commit().await;
         id.expect("it is inserted").expect("it has no key")
     };
@@ -199,7 +205,8 @@ async fn bull_board_counts_the_five_queues_right() {
     }
     wait_until("all to be handed over", LIMIT, async || shelf.rows("pending").await == 3).await;
 
-    let board: Value = serde_json::from_str(&node.ask(&[&["board"], &QUEUES[..]].concat()).await).expect("JSON");
+    let board: Value =
+        serde_json::from_str(&node.ask(&[&["board"], &QUEUES[..]].concat()).await).expect("JSON");
     let email = &board["email"];
     let held = ["waiting", "paused"].iter().filter_map(|state| email[state].as_u64()).max();
     assert_eq!(
@@ -208,7 +215,10 @@ async fn bull_board_counts_the_five_queues_right() {
         "{board}"
     );
     for queue in QUEUES.iter().filter(|queue| **queue != "email") {
-        assert!(board[queue].as_object().expect("counts").values().all(|count| *count == 0), "{queue}: {board}");
+        assert!(
+            board[queue].as_object().expect("counts").values().all(|count| *count == 0),
+            "{queue}: {board}"
+        );
     }
     let stats = shelf.queue.stats("email").await.expect("Redis answers");
     assert_eq!((stats.completed, stats.failed, stats.active, stats.paused), (3, 1, 1, 2));

@@ -9,7 +9,8 @@ use crate::fixture::{Beside, LIMIT, Note, Server, Shelf, redis};
 async fn jobs_go_on_at_the_next_primary() {
     let sentinel = RedisSentinel::start().await;
     let shared = RedisServer::shared().await;
-    let shelf = Shelf::with_redis(Beside::open(sentinel.url(), Server::One(shared), None)).await.connected().await;
+    let shelf =
+        Shelf::with_redis(Beside::open(sentinel.url(), Server::One(shared), None)).await.connected().await;
     let running = shelf.work().await;
     shelf.enqueue_all((0..50).map(|job| format!("first {job}"))).await;
     wait_until("the first jobs", LIMIT, async || shelf.rows("completed").await == 50).await;
@@ -52,7 +53,8 @@ async fn a_password_a_database_and_tls_reach_the_jobs_connections_too() {
 
     let server = RedisServer::start_tls(&[]).await;
     let address = server.url().parse().expect("test servers have addresses");
-    let settings = upshelf_redis::Settings { ca_file: server.authority(), ..upshelf_redis::Settings::new(address) };
+    let settings =
+        upshelf_redis::Settings { ca_file: server.authority(), ..upshelf_redis::Settings::new(address) };
     let handle = upshelf_redis::Redis::open(settings, &Default::default(), Default::default());
     let beside = Beside { redis: handle, ..Beside::one().await };
     let shelf = Shelf::with_redis(beside).await.connected().await;

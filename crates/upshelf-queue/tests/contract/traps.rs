@@ -3,9 +3,7 @@
 use std::time::Duration;
 
 use tokio::time::Instant;
-use upshelf_queue::{
-    BoxError, Broker, Context, Handlers, Job, JobId, Options, Outcome, Rate, State,
-};
+use upshelf_queue::{BoxError, Broker, Context, Handlers, Job, JobId, Options, Outcome, Rate, State};
 use upshelf_testkit::wait_until;
 
 use crate::fixture::{Beside, LIMIT, Note, Shelf};
@@ -23,14 +21,25 @@ impl Job for Anything {
 async fn data_that_is_no_json_fails_its_job_with_a_reason_and_touches_no_other() {
     let shelf = Shelf::shared().await;
     let deep = format!("{}1{}", r#"{"name":"#.repeat(500), "}".repeat(500));
-    let broken = [("{\"name\":", "EOF while parsing"), (r#"{"name":"\ud800"}"#, "lone leading surrogate"), (&*deep, "recursion limit")];
+    // A note says first that a name is a text.
+    let broken = [
+        ("{\"name\":", ["EOF while parsing"; 2]),
+        (r#"{"name":"\ud800"}"#, ["hex escape"; 2]),
+        (&*deep, ["expected a string", "recursion limit"]),
+    ];
     let mut poisoned = Vec::new();
-    for (data, reason) in broken {
+    for (data, reasons) in broken {
         shelf.push("sound").await;
-        for id in [
+        let ids = [
             shelf.push("poisoned").await,
-            shelf.queue.push(&Anything(None), Options::default()).await.expect("it is added").expect("no key"),
-        ] {
+            shelf
+                .queue
+                .push(&Anything(None), Options::default())
+                .await
+                .expect("it is added")
+                .expect("no key"),
+        ];
+        for (id, reason) in ids.into_iter().zip(reasons) {
             let JobId::Shared { id: name, .. } = &id else { panic!("{id} is not only in Redis") };
             let key = shelf.beside().key(Note::QUEUE, name);
             shelf.beside().server.command(&["HSET", &key, "data", data]).await;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use upshelf_queue::{Entry, State as JobState, Stats};
+use upshelf_queue::{Entry, JobId, State as JobState, Stats};
 use upshelf_store::Time;
 use utoipa::ToSchema;
 
@@ -102,11 +102,30 @@ impl From<JobState> for StateWord {
     }
 }
 
+/// The name of a job.
+#[derive(Serialize, ToSchema)]
+#[serde(untagged)]
+pub(super) enum JobName {
+    /// Its number.
+    Number(i64),
+    /// Its queue and its id there, for a job that is only in Redis.
+    Text(String),
+}
+
+impl From<JobId> for JobName {
+    fn from(id: JobId) -> JobName {
+        match id {
+            JobId::Row(number) => JobName::Number(number),
+            JobId::Shared { .. } => JobName::Text(id.to_string()),
+        }
+    }
+}
+
 /// One job.
 #[derive(Serialize, ToSchema)]
 pub(super) struct JobView {
     /// Names the job.
-    id: i64,
+    id: JobName,
     /// Its kind.
     name: String,
     /// Where it is in its life.
@@ -137,7 +156,7 @@ pub(super) struct JobView {
 impl From<Entry> for JobView {
     fn from(job: Entry) -> JobView {
         JobView {
-            id: job.id.0,
+            id: job.id.into(),
             name: job.name,
             state: job.state.into(),
             payload: serde_json::from_str(job.payload.get()).unwrap_or_default(),
