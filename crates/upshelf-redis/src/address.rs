@@ -278,6 +278,19 @@ mod tests {
     }
 
     #[test]
+    fn another_client_is_told_the_same() {
+        for text in ["redis://h:1/2", "redis://:p%40ss%2Fword@h:7", "rediss://us%3Aer:p@[::1]:6379"] {
+            let address = parsed(text);
+            let Place::Server(host, port) = address.place() else { panic!("{text} is one server") };
+            assert_eq!(parsed(&address.url_of(host, *port)), address, "{text}");
+        }
+        let address = parsed("unix:/run/my%20redis.sock?db=1&user=u&pass=a%26b");
+        let Place::Socket(path) = address.place() else { panic!("it is a socket") };
+        let url = address.url_of_socket(path);
+        assert_eq!(parsed(&url), address, "{url}");
+    }
+
+    #[test]
     fn what_is_no_address_is_refused() {
         for text in [
             "",

@@ -9,7 +9,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("upshelf-bus", &["upshelf-redis"]),
     ("upshelf-cache", &["upshelf-redis"]),
     ("upshelf-lists", &[]),
-    ("upshelf-queue", &[]),
+    ("upshelf-queue", &["upshelf-redis"]),
     ("upshelf-redis", &[]),
     ("upshelf-session", &["upshelf-redis"]),
     ("upshelf-tally", &["upshelf-redis"]),
@@ -62,6 +62,7 @@ const RESERVED: &[(&str, &[&str])] = &[
     ("hyper", &["upshelf-web"]),
     ("tower-http", &["upshelf-web"]),
     ("redis", &["upshelf-redis", "upshelf-testkit"]),
+    ("bullmq-official", &["upshelf-queue"]),
     ("riverqueue", &["upshelf-queue"]),
     ("sqlx", &["upshelf-queue", "upshelf-store", "upshelf-testkit"]),
 ];

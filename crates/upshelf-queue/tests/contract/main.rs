@@ -3,6 +3,7 @@
 mod emptied;
 mod fixture;
 mod inserting;
+mod measures;
 mod node;
 mod operating;
 mod outages;

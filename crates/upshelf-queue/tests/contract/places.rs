@@ -81,6 +81,22 @@ async fn without_redis_again_the_database_works_what_was_handed_over() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn with_redis_from_now_on_what_river_was_running_is_taken_over() {
+    let shelf = Shelf::shared().await;
+    shelf.enqueue_all(["old".to_owned(), "new".to_owned()].into_iter()).await;
+    // A process without Redis died ten minutes ago in the middle of one; another began the other a moment ago.
+    let begun = "UPDATE river_job SET state = 'running', attempt = 1, attempted_at = now()
+        - CASE WHEN args ->> 'name' = 'old' THEN interval '10 minutes' ELSE interval '0' END";
+    shelf.execute(begun, begun).await;
+    let running = shelf.work().await;
+    wait_until("the orphan to be completed", LIMIT, async || shelf.rows("completed").await == 1).await;
+    assert_eq!((shelf.rows("running").await, shelf.seen.names()), (1, vec!["old".to_owned()]));
+    let done = shelf.queue.jobs(Note::QUEUE, State::Completed, None, 1).await.expect("it lists").jobs;
+    assert_eq!((done[0].attempt, done[0].attempts), (2, 3));
+    running.close(LIMIT).await.expect("it closes");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn another_prefix_is_another_queue_in_redis() {
     let (one, two) = (Shelf::shared().await, Shelf::shared().await);
     let id = one.push("ours").await;
