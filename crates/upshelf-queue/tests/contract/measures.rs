@@ -122,7 +122,8 @@ async fn memory_stays_flat_over_many_jobs() {
     let table = "CREATE TABLE effects (job TEXT PRIMARY KEY, runs BIGINT NOT NULL)";
     shelf.execute(table, table).await;
     let tests = std::env::current_exe().expect("a test runs from a file");
-    let clerk = tests.parent().and_then(|deps| deps.parent()).expect("target/debug/deps").join("examples/clerk");
+    let clerk =
+        tests.parent().and_then(|deps| deps.parent()).expect("target/debug/deps").join("examples/clerk");
     let beside = shelf.beside();
     let mut clerk = Program::start(&clerk, [shelf.address(), beside.url.clone(), beside.prefix.clone()], &[]);
     clerk.wait_for("ready", LIMIT).await;
