@@ -12,8 +12,21 @@ use crate::{Error, Result};
 
 /// Rows of one step: enough that the way to Redis costs little, and few enough that a step is short.
 const STEP: u32 = 200;
+/// How long to leave rows to another process.
+const TAKEN: Duration = Duration::from_millis(50);
 /// How long to wait after a failure.
 const AGAIN: Duration = Duration::from_millis(500);
+
+/// What to do next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Next {
+    /// See whether something is due: one question, while nothing is.
+    Look,
+    /// Take what is certainly due.
+    Take,
+    /// Wait so long, or for a word that there is something.
+    Wait(Duration),
+}
 
 /// Hands over the rows of one queue.
 pub(super) struct HandOver {
@@ -31,37 +44,45 @@ impl HandOver {
 
     async fn forever(&self) {
         let mut link = self.shared.inner.link.clone();
+        let mut next = Next::Look;
         loop {
             // While Redis is away, rows are left as they are.
             let Ok(current) = link.wait_for(Option::is_some).await.map(|link| link.clone()) else { return };
             let Some(current) = current else { continue };
-            let wait = match self.step(&current).await {
-                Ok(wait) => wait,
+            next = match self.step(&current, next).await {
+                Ok(next) => next,
                 Err(error) => {
                     let (queue, error) = (self.queue, &error as &dyn std::error::Error);
                     tracing::warn!(queue, error, "jobs could not be handed over; they wait");
-                    AGAIN
+                    Next::Wait(AGAIN)
                 }
             };
-            if !wait.is_zero() {
-                let _ = tokio::time::timeout(wait, self.woken.notified()).await;
+            if let Next::Wait(time) = next {
+                let _ = tokio::time::timeout(time, self.woken.notified()).await;
             }
         }
     }
 
-    /// Hands over what is due, up to one step, and says how long there is nothing to do.
-    async fn step(&self, link: &Link) -> Result<Duration> {
+    /// Hands over what is due, up to one step.
+    async fn step(&self, link: &Link, next: Next) -> Result<Next> {
         let (pools, settings) = (self.shared.local().pools(), self.shared.local().settings());
+        if next != Next::Take {
+            match ledger::next_due(pools, self.queue, &self.kinds).await? {
+                Some(Duration::ZERO) => {}
+                Some(due) => return Ok(Next::Wait(due.min(settings.poll).max(settings.cooldown))),
+                None => return Ok(Next::Wait(settings.poll)),
+            }
+        }
         let rows = ledger::claim(pools, self.queue, &self.kinds, STEP).await?;
-        if rows.len() >= usize::try_from(STEP).unwrap_or(usize::MAX) {
-            self.add_claimed(link, rows).await?;
-            return Ok(Duration::ZERO);
+        match rows.len() {
+            // Another process is taking them at this moment.
+            0 if next != Next::Take => return Ok(Next::Wait(TAKEN)),
+            0 => return Ok(Next::Look),
+            _ => {}
         }
-        if !rows.is_empty() {
-            self.add_claimed(link, rows).await?;
-        }
-        let next = ledger::next_due(pools, self.queue, &self.kinds).await?;
-        Ok(next.map_or(settings.poll, |next| next.min(settings.poll).max(settings.cooldown)))
+        let is_full = rows.len() >= usize::try_from(STEP).expect("a small number");
+        self.add_claimed(link, rows).await?;
+        Ok(if is_full { Next::Take } else { Next::Look })
     }
 
     async fn add_claimed(&self, link: &Link, rows: Vec<Due>) -> Result<()> {

@@ -111,7 +111,7 @@ async fn what_failed_before_redis_was_emptied_can_be_retried() {
 /// Kills one of two processes and empties Redis in the middle of many jobs; each job notes its effect in the database.
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_processes_and_an_emptied_redis_lose_no_effect() {
-    const JOBS: i64 = 2_000;
+    const JOBS: i64 = 5_000;
     let shelf = Shelf::with_redis(Beside::own().await).await.connected().await;
     let table = "CREATE TABLE effects (job TEXT PRIMARY KEY, runs BIGINT NOT NULL)";
     shelf.execute(table, table).await;

@@ -48,7 +48,7 @@ impl Pair {
                 let ready = process.ask("GET", "/readyz", None).await;
                 assert_eq!(ready.status, 200, "{}", ready.text());
                 let parts = &ready.json()["parts"];
-                ["redis", "cache", "bus", "tally", "sessions", "limits"]
+                ["redis", "cache", "bus", "tally", "sessions", "limits", "queue"]
                     .iter()
                     .all(|part| parts[part] == health)
             })
