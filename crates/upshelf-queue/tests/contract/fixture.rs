@@ -188,7 +188,22 @@ impl Shelf {
         Self::with_redis(Beside::cluster().await).await.connected().await
     }
 
-    /// PostgreSQL and Redis after an outage, during which there was work.
+    /// PostgreSQL and a Redis that was never reached.
+    pub(crate) async fn never() -> Self {
+        let beside = Beside::cuttable().await;
+        beside.proxy.as_ref().expect("it is behind a proxy").cut();
+        Self::with_redis(beside).await
+    }
+
+    /// PostgreSQL and a Redis that was reached, and is away now.
+    pub(crate) async fn gone() -> Self {
+        let shelf = Self::with_redis(Beside::cuttable().await).await.connected().await;
+        shelf.beside().proxy.as_ref().expect("it is behind a proxy").cut();
+        wait_until("the outage to be noticed", LIMIT, async || shelf.queue.is_degraded()).await;
+        shelf
+    }
+
+    /// PostgreSQL and Redis after an outage, during which there was work, and in which it forgot everything.
     pub(crate) async fn restored() -> Self {
         let shelf = Self::with_redis(Beside::cuttable().await).await.connected().await;
         let running = shelf.work().await;
@@ -198,6 +213,13 @@ impl Shelf {
         proxy.cut();
         wait_until("the outage to be noticed", LIMIT, async || shelf.queue.is_degraded()).await;
         let during = shelf.push("during").await;
+        // It comes back empty: as if it had been restarted without its data.
+        let beside = shelf.beside();
+        if let Server::One(server) = &beside.server {
+            for key in server.keys(&beside.bull()).await {
+                server.command(&["DEL", &key.name]).await;
+            }
+        }
         proxy.restore();
         shelf.until(&during, State::Completed).await;
         running.close(LIMIT).await.expect("it closes");

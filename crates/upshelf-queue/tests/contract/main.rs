@@ -1,5 +1,6 @@
 //! What a queue promises, on every engine.
 
+mod degraded;
 mod emptied;
 mod fixture;
 mod inserting;
