@@ -153,7 +153,7 @@ impl Site {
                 (job.id, job.name, serde_json::from_str(job.payload.get()).expect("payloads are JSON"))
             })
             .collect();
-        jobs.sort_by_key(|(id, ..)| *id);
+        jobs.sort_by_key(|(id, ..)| id.clone());
         jobs.into_iter().map(|(_, name, payload)| (name, payload)).collect()
     }
 

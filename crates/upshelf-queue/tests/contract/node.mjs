@@ -25,6 +25,7 @@ const actions = {
     const run = async (job) => {
       console.log("ran", job.name, job.data.name, job.attemptsMade + 1);
       if (job.data.name === "errs twice" && job.attemptsMade < 2) throw new Error("not yet");
+      if (job.data.name === "errs") throw new Error("never");
       return "by Node";
     };
     const worker = new Worker(name, run, { ...options, concurrency: 1 });

@@ -153,7 +153,8 @@ async fn what_we_commit_a_node_worker_runs_and_its_row_is_settled() {
     assert_eq!(push("keyed", Options::default().key("k")).await, None);
     let soon = shelf.entry(&low).await.created_at + Duration::from_millis(800);
     let delayed = push("delayed", Options::default().at(soon)).await.expect("it has no key");
-    wait_until("all to be handed over", LIMIT, async || shelf.rows("pending").await == 5).await;
+    let fails = push("errs", Options::default()).await.expect("it has no key");
+    wait_until("all to be handed over", LIMIT, async || shelf.rows("pending").await == 6).await;
     running.close(LIMIT).await.expect("it closes");
 
     assert_eq!(node.ask(&["events", Note::QUEUE]).await, "listening");
@@ -161,12 +162,14 @@ async fn what_we_commit_a_node_worker_runs_and_its_row_is_settled() {
     assert_eq!(node.ask(&["work", Note::QUEUE]).await, "working");
     let JobId::Row(row) = normal else { panic!("a row has a number") };
     node.has_event(&format!("completed river-{row}")).await;
+    let JobId::Row(failing) = fails else { panic!("a row has a number") };
+    node.has_event(&format!("failed river-{failing} never")).await;
     let mut ran = node.ran();
     let place = |name: &str| {
         ran.iter().position(|line| line.starts_with(name)).unwrap_or_else(|| panic!("{name}: {ran:?}"))
     };
     assert!(place("urgent") < place("errs twice") && place("keyed") < place("low"), "{ran:?}");
-    ran.retain(|line| !line.starts_with("errs twice"));
+    ran.retain(|line| !line.starts_with("errs"));
     assert_eq!(ran.len(), 4, "each once: {ran:?}");
     assert_eq!(node.ran().iter().filter(|line| line.starts_with("errs twice")).count(), 3);
 
@@ -176,6 +179,8 @@ async fn what_we_commit_a_node_worker_runs_and_its_row_is_settled() {
         shelf.until(id, State::Completed).await;
     }
     assert_eq!(shelf.entry(&normal).await.attempt, 3);
+    let failed = shelf.until(&fails, State::Failed).await;
+    assert_eq!((failed.attempt, failed.error.as_deref()), (3, Some("never")));
     assert!(push("keyed", Options::default().key("k")).await.is_some(), "its key is free again");
     running.close(LIMIT).await.expect("it closes");
     assert!(!shelf.seen.names().contains(&"low".to_owned()), "Node ran it, and we did not");
