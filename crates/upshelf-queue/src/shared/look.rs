@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 use upshelf_redis::client::{cmd, pipe};
 
 use super::handover::HandOver;
-use super::{Asked as _, Link, ask, jobs};
+use super::{Asked as _, Link, Shared, ask, jobs};
 use crate::Result;
 use crate::ledger::{self, End};
 
@@ -70,7 +70,7 @@ impl Look {
             return Ok(());
         }
         let begun = Instant::now();
-        self.agree_on_pause(link, is_new).await?;
+        agree_on_pause(&self.rows.shared, link, self.rows.queue, is_new).await?;
         if ledger::rescue(local.pools(), self.rows.queue, self.rescue_after).await? > 0 {
             self.rows.woken.notify_one();
         }
@@ -89,21 +89,6 @@ impl Look {
             set.query_async::<Option<String>>(&mut connection).await.map(|set| set.is_some()).asked()
         })
         .await
-    }
-
-    /// Where Redis is new, the database says whether the queue is paused; else Redis does, where others may have paused it.
-    async fn agree_on_pause(&self, link: &Link, is_new: bool) -> Result<()> {
-        const DOING: &str = "agree on a pause";
-        let (name, local) = (self.rows.queue, self.rows.shared.local());
-        let queue = ask(DOING, link.queue(name)).await?;
-        let here = ledger::is_paused(local.pools(), name).await?;
-        let there = ask(DOING, queue.is_paused()).await?;
-        match (here, there, is_new) {
-            (true, false, true) => ask(DOING, queue.pause()).await,
-            (false, true, true) => ask(DOING, queue.resume()).await,
-            (true, false, false) | (false, true, false) => local.set_paused(name, there).await,
-            (true, true, _) | (false, false, _) => Ok(()),
-        }
     }
 
     /// Hands over again what Redis does not know, and settles what was worked by others.
@@ -149,5 +134,20 @@ impl Look {
         }
         let mut connection = link.connection();
         ask("look at jobs", async { commands.query_async(&mut connection).await.asked() }).await
+    }
+}
+
+/// Where Redis is new, the database says whether the queue is paused; else Redis does, where others may have paused it.
+pub(super) async fn agree_on_pause(shared: &Shared, link: &Link, name: &str, is_new: bool) -> Result<()> {
+    const DOING: &str = "agree on a pause";
+    let local = shared.local();
+    let queue = ask(DOING, link.queue(name)).await?;
+    let here = ledger::is_paused(local.pools(), name).await?;
+    let there = ask(DOING, queue.is_paused()).await?;
+    match (here, there, is_new) {
+        (true, false, true) => ask(DOING, queue.pause()).await,
+        (false, true, true) => ask(DOING, queue.resume()).await,
+        (true, false, false) | (false, true, false) => local.set_paused(name, there).await,
+        (true, true, _) | (false, false, _) => Ok(()),
     }
 }

@@ -9,6 +9,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::look::agree_on_pause;
 use super::registrar::Kinds;
 use super::{Link, Shared, jobs};
 use crate::{BoxError, Rate};
@@ -91,6 +92,8 @@ impl Station {
     }
 
     async fn worker(self: &Arc<Self>, link: &Link) -> Result<Worker, BoxError> {
+        // A pause that was made while Redis was away holds before the first job is handed out.
+        agree_on_pause(&self.shared, link, self.queue, true).await?;
         let station = Arc::clone(self);
         let shown = link.clone();
         let process = move |job: bullmq::Job, _: bullmq::worker::CancellationToken| {
