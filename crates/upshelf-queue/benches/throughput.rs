@@ -9,10 +9,13 @@ use divan::{Bencher, black_box};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use tokio::runtime::Runtime;
 use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 use upshelf_queue::{
     Batch, BoxError, Broker, Context, Handlers, Job, Options, Outcome, Pools, Queue, QueueSettings, Settings,
 };
-use upshelf_testkit::{Postgres, temp_dir};
+use upshelf_redis::Redis;
+use upshelf_testkit::{Postgres, RedisServer, temp_dir, unique_prefix, wait_until};
 
 const JOBS: usize = 2_000;
 
@@ -34,9 +37,11 @@ impl Job for Count {
 enum Engine {
     Sqlite,
     Postgres,
+    /// PostgreSQL, and BullMQ in Redis.
+    Redis,
 }
 
-const ENGINES: [Engine; 2] = [Engine::Sqlite, Engine::Postgres];
+const ENGINES: [Engine; 3] = [Engine::Sqlite, Engine::Postgres, Engine::Redis];
 
 /// A queue on a fresh database, without a rate, and what keeps that database.
 async fn open(engine: Engine) -> (Queue, Box<dyn std::any::Any>) {
@@ -52,14 +57,25 @@ async fn open(engine: Engine) -> (Queue, Box<dyn std::any::Any>) {
             let read = SqlitePoolOptions::new().max_connections(4).connect_lazy_with(options);
             (Pools::Sqlite { write: write.expect("a folder takes a file"), read }, Box::new(folder))
         }
-        Engine::Postgres => {
+        Engine::Postgres | Engine::Redis => {
             let database = Postgres::shared().await.database().await;
             let pool = sqlx::PgPool::connect(&database.url).await.expect("the server answers");
             (Pools::Postgres(pool), Box::new(database))
         }
     };
     let default = QueueSettings { rate: None, concurrency: 200, ..QueueSettings::default() };
-    let queue = Queue::local(pools, Settings { default, ..Settings::default() }).expect("in range");
+    let settings = Settings { default, ..Settings::default() };
+    let queue = if matches!(engine, Engine::Redis) {
+        let address = RedisServer::shared().await.url().parse().expect("the kit gives an address");
+        let place =
+            upshelf_redis::Settings { prefix: unique_prefix(), ..upshelf_redis::Settings::new(address) };
+        let redis = Redis::open(place, &TaskTracker::new(), CancellationToken::new());
+        let queue = Queue::shared(pools, settings, &redis).expect("in range");
+        wait_until("Redis to be reached", Duration::from_secs(10), async || !queue.is_degraded()).await;
+        queue
+    } else {
+        Queue::local(pools, settings).expect("in range")
+    };
     queue.migrate().await.expect("an empty database takes the tables");
     (queue, guard)
 }

@@ -13,6 +13,14 @@ pub enum Error {
         /// What the database or River said.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// Redis did not answer as expected, or is not there. Nothing is lost by that; trying again later may help.
+    #[error("could not {doing}")]
+    Redis {
+        /// The operation, as in "could not …".
+        doing: &'static str,
+        /// What Redis or BullMQ said; nothing when there is no connection.
+        source: Option<Box<dyn std::error::Error + Send + Sync>>,
+    },
     /// A job cannot be written as JSON that both engines store; inserting it again will not help.
     #[error("job {job} cannot be stored: {reason}")]
     Payload {

@@ -6,8 +6,7 @@ use serde_json::{Map, Value};
 use tokio_util::sync::CancellationToken;
 
 use crate::job::Row;
-use crate::local::Registrar;
-use crate::{Error, Job, JobId, Options, Result};
+use crate::{Error, Job, JobId, Options, Result, local, shared};
 
 /// Any error: what a handler returns when an attempt failed and another may succeed.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -57,7 +56,35 @@ pub struct Context {
     /// Cancelled when the attempt should come to an end: its time is up, or the process is closing.
     pub cancellation: CancellationToken,
     pub(crate) told: Arc<Mutex<Told>>,
-    pub(crate) client: Option<riverqueue::Client>,
+    pub(crate) teller: Teller,
+}
+
+/// Where progress is written while the attempt runs.
+#[derive(Clone, Debug)]
+pub(crate) enum Teller {
+    /// Nowhere before its end.
+    Nobody,
+    /// Into the job's row.
+    River(i64, riverqueue::Client),
+    /// Into the job in Redis.
+    Redis(Arc<bullmq::Job>),
+}
+
+impl Teller {
+    async fn progress(&self, percent: u8) -> Result<(), BoxError> {
+        match self {
+            Self::Nobody => Ok(()),
+            Self::River(id, client) => {
+                let update = riverqueue::JobUpdateParams::default()
+                    .metadata(Map::from_iter([("progress".to_owned(), Value::from(percent))]));
+                Ok(client.jobs().update(*id, update).await.map(drop)?)
+            }
+            Self::Redis(job) => {
+                let mut job = bullmq::Job::clone(job);
+                Ok(job.update_progress(bullmq::JobProgress::Number(percent.into())).await?)
+            }
+        }
+    }
 }
 
 /// What a handler has told so far; it is stored when the attempt ends.
@@ -68,7 +95,7 @@ pub(crate) struct Told {
 }
 
 /// A job keeps its newest lines.
-const LOG_LINES: usize = 100;
+pub(crate) const LOG_LINES: usize = 100;
 
 impl Context {
     /// Says whether a failure now is final.
@@ -84,11 +111,8 @@ impl Context {
         if self.tell(|told| told.progress.replace(percent)) == Some(percent) {
             return;
         }
-        let Some(client) = &self.client else { return };
-        let update = riverqueue::JobUpdateParams::default()
-            .metadata(Map::from_iter([("progress".to_owned(), Value::from(percent))]));
-        if let Err(error) = client.jobs().update(self.id.0, update).await {
-            tracing::debug!(job = %self.id, error = &error as &dyn std::error::Error, "could not note progress");
+        if let Err(error) = self.teller.progress(percent).await {
+            tracing::debug!(job = %self.id, error = &*error as &dyn std::error::Error, "could not note progress");
         }
     }
 
@@ -115,7 +139,13 @@ pub struct Handlers {
     pub(crate) periodic: Vec<Periodic>,
 }
 
-pub(crate) type Register = Box<dyn FnOnce(&mut Registrar<'_>) -> Result<()> + Send>;
+pub(crate) type Register = Box<dyn FnOnce(Registry<'_, '_>) -> Result<()> + Send>;
+
+/// Where a handler is registered: with who will run it.
+pub(crate) enum Registry<'r, 's> {
+    Local(&'r mut local::Registrar<'s>),
+    Shared(&'r mut shared::Registrar),
+}
 
 /// A job that is due once in every period, whoever is awake to start it.
 pub(crate) struct Periodic {
@@ -137,7 +167,10 @@ impl Handlers {
     /// Takes a handler for jobs of kind `J`; this process then works [`Job::QUEUE`].
     pub fn on<J: Job>(mut self, handler: impl Handler<J>) -> Self {
         self.queues.insert(J::QUEUE);
-        self.register.push(Box::new(move |registrar| registrar.add::<J, _>(handler)));
+        self.register.push(Box::new(move |registry| match registry {
+            Registry::Local(registrar) => registrar.add::<J, _>(handler),
+            Registry::Shared(registrar) => registrar.add::<J, _>(handler),
+        }));
         self
     }
 

@@ -1,4 +1,3 @@
-use std::fmt;
 use std::time::Duration;
 
 use aws_lc_rs::digest::{Context as Digest, SHA256};
@@ -22,17 +21,6 @@ pub trait Job: Serialize + DeserializeOwned + Send + Sync + 'static {
     const ATTEMPTS: Option<u16> = None;
     /// How long one attempt may take. It also bounds how soon an attempt of a process that died can be taken over.
     const TIMEOUT: Duration = Duration::from_secs(30);
-}
-
-/// The id of a job, unique in its database.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
-#[serde(transparent)]
-pub struct JobId(pub i64);
-
-impl fmt::Display for JobId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
 }
 
 /// Which of the jobs that are due runs first.

@@ -1,19 +1,29 @@
 #![doc = include_str!("../README.md")]
 
+mod attempt;
 mod error;
 mod handler;
+mod id;
 mod job;
+mod ledger;
 mod local;
 mod pace;
 mod report;
+mod running;
 mod settings;
+mod shared;
 
 pub use error::{Error, Result};
 pub use handler::{BoxError, Context, Handler, Handlers, Outcome};
-pub use job::{Batch, Job, JobId, Options, Priority};
-pub use local::{Connection, Local, Pools, Running};
+pub use id::{InvalidJobId, JobId};
+pub use job::{Batch, Job, Options, Priority};
+pub use local::{Connection, Local, Pools};
 pub use report::{Entry, Page, State, Stats};
+pub use running::Running;
 pub use settings::{Backoff, Keep, QueueSettings, Rate, Settings};
+pub use shared::Shared;
+
+use upshelf_redis::Redis;
 
 /// What a queue promises, whichever part keeps it.
 ///
@@ -37,7 +47,7 @@ pub trait Broker: Send + Sync {
         batch: &Batch,
     ) -> impl Future<Output = Result<u64>> + Send;
 
-    /// Inserts a job in a transaction of its own.
+    /// Inserts a job that has no cause in the database, in a transaction of its own, or straight into Redis.
     ///
     /// Never while holding a transaction on SQLite: its one writer would wait for itself.
     fn push<J: Job>(&self, job: &J, options: Options) -> impl Future<Output = Result<Option<JobId>>> + Send;
@@ -95,6 +105,7 @@ pub trait Broker: Send + Sync {
 #[derive(Clone, Debug)]
 pub struct Queue {
     local: Local,
+    shared: Option<Shared>,
 }
 
 impl Queue {
@@ -103,7 +114,25 @@ impl Queue {
     /// # Errors
     /// [`Error::Settings`] when a setting is out of range.
     pub fn local(pools: Pools, settings: Settings) -> Result<Self> {
-        Ok(Self { local: Local::open(pools, settings)? })
+        Ok(Self { local: Local::open(pools, settings)?, shared: None })
+    }
+
+    /// Opens the queue in the caller's own database and in Redis, which works the jobs for the whole fleet. Every process
+    /// of the fleet opens it so.
+    ///
+    /// Returns at once, whether Redis is there or not; connecting goes on behind it.
+    ///
+    /// # Errors
+    /// [`Error::Settings`] when a setting is out of range.
+    pub fn shared(pools: Pools, settings: Settings, redis: &Redis) -> Result<Self> {
+        let local = Local::open(pools, settings)?;
+        let shared = Some(Shared::open(local.clone(), redis));
+        Ok(Self { local, shared })
+    }
+
+    /// Says whether it is to use Redis, and cannot at the moment: committed jobs wait.
+    pub fn is_degraded(&self) -> bool {
+        self.shared.as_ref().is_some_and(Shared::is_degraded)
     }
 
     /// Gives the pools it was opened with.
@@ -126,8 +155,24 @@ impl Queue {
     /// # Errors
     /// [`Error::Settings`] for handlers that contradict each other, [`Error::Database`].
     pub async fn work(&self, handlers: Handlers) -> Result<Running> {
-        self.local.work(handlers).await
+        Ok(Running(match &self.shared {
+            Some(shared) => running::Part::Shared(shared.work(handlers).await?),
+            None => running::Part::Local(self.local.work(handlers).await?),
+        }))
     }
+}
+
+/// Calls the part that is in charge.
+macro_rules! ask {
+    ($queue:expr, $part:ident => $call:expr) => {
+        match &$queue.shared {
+            Some($part) => $call,
+            None => {
+                let $part = &$queue.local;
+                $call
+            }
+        }
+    };
 }
 
 impl Broker for Queue {
@@ -145,50 +190,50 @@ impl Broker for Queue {
     }
 
     async fn push<J: Job>(&self, job: &J, options: Options) -> Result<Option<JobId>> {
-        self.local.push(job, options).await
+        ask!(self, part => part.push(job, options).await)
     }
 
     fn wake(&self, queue: &str) {
-        self.local.wake(queue);
+        ask!(self, part => part.wake(queue));
     }
 
     async fn stats(&self, queue: &str) -> Result<Stats> {
-        self.local.stats(queue).await
+        ask!(self, part => part.stats(queue).await)
     }
 
     async fn jobs(&self, queue: &str, state: State, cursor: Option<&str>, limit: u32) -> Result<Page> {
-        self.local.jobs(queue, state, cursor, limit).await
+        ask!(self, part => part.jobs(queue, state, cursor, limit).await)
     }
 
     async fn find_job(&self, id: JobId) -> Result<Option<Entry>> {
-        self.local.find_job(id).await
+        ask!(self, part => part.find_job(id).await)
     }
 
     async fn pause(&self, queue: &str) -> Result<()> {
-        self.local.pause(queue).await
+        ask!(self, part => part.pause(queue).await)
     }
 
     async fn resume(&self, queue: &str) -> Result<()> {
-        self.local.resume(queue).await
+        ask!(self, part => part.resume(queue).await)
     }
 
     async fn retry_failed(&self, queue: &str) -> Result<u64> {
-        self.local.retry_failed(queue).await
+        ask!(self, part => part.retry_failed(queue).await)
     }
 
     async fn promote(&self, id: JobId) -> Result<bool> {
-        self.local.promote(id).await
+        ask!(self, part => part.promote(id).await)
     }
 
     async fn remove(&self, id: JobId) -> Result<bool> {
-        self.local.remove(id).await
+        ask!(self, part => part.remove(id).await)
     }
 
     async fn clean(&self, queue: &str, state: State, age: std::time::Duration) -> Result<u64> {
-        self.local.clean(queue, state, age).await
+        ask!(self, part => part.clean(queue, state, age).await)
     }
 
     async fn drain(&self, queue: &str) -> Result<u64> {
-        self.local.drain(queue).await
+        ask!(self, part => part.drain(queue).await)
     }
 }

@@ -10,16 +10,16 @@ use crate::error::During;
 use crate::{Batch, Broker, Entry, Job, JobId, Options, Page, Result, Settings, State, Stats};
 
 mod insert;
-mod list;
+pub(crate) mod list;
 mod migrate;
-mod operations;
+pub(crate) mod operations;
 mod periodic;
 mod running;
-mod stats;
-mod tidy;
+pub(crate) mod stats;
+pub(crate) mod tidy;
 mod worker;
 
-pub use running::Running;
+pub(crate) use running::Running;
 pub(crate) use worker::Registrar;
 
 /// The pools of the caller's database.
@@ -80,7 +80,7 @@ impl Local {
 
     /// A client for one operation on jobs, which inserts nothing and works nothing. Not kept: each holds 6 MiB for events
     /// that nobody reads, and operations are rare.
-    fn river(&self) -> Result<Client> {
+    pub(crate) fn river(&self) -> Result<Client> {
         let builder = match &self.pools {
             Pools::Sqlite { write, .. } => Client::builder(write.clone()),
             Pools::Postgres(pool) => Client::builder(pool.clone()),
@@ -89,7 +89,7 @@ impl Local {
     }
 
     /// The same on connections that only read.
-    fn reader(&self) -> Result<Client> {
+    pub(crate) fn reader(&self) -> Result<Client> {
         let builder = match &self.pools {
             Pools::Sqlite { read, .. } => Client::builder(read.clone()),
             Pools::Postgres(pool) => Client::builder(pool.clone()),
@@ -99,6 +99,10 @@ impl Local {
 
     pub(crate) fn pools(&self) -> &Pools {
         &self.pools
+    }
+
+    pub(crate) fn settings(&self) -> &Arc<Settings> {
+        &self.settings
     }
 }
 
@@ -152,7 +156,7 @@ impl Broker for Local {
     }
 
     async fn stats(&self, queue: &str) -> Result<Stats> {
-        stats::stats(&self.pools, queue).await
+        stats::stats(&self.pools, queue, stats::HandedOver::Counted).await
     }
 
     async fn jobs(&self, queue: &str, state: State, cursor: Option<&str>, limit: u32) -> Result<Page> {
@@ -160,7 +164,10 @@ impl Broker for Local {
     }
 
     async fn find_job(&self, id: JobId) -> Result<Option<Entry>> {
-        list::find(&self.reader()?, id).await
+        match id {
+            JobId::Row(row) => list::find(&self.reader()?, row).await,
+            JobId::Shared { .. } => Ok(None),
+        }
     }
 
     async fn pause(&self, queue: &str) -> Result<()> {
@@ -179,8 +186,9 @@ impl Broker for Local {
     }
 
     async fn promote(&self, id: JobId) -> Result<bool> {
-        let Some(queue) = operations::promote(&self.pools, id).await? else {
-            return match list::find(&self.reader()?, id).await? {
+        let JobId::Row(row) = id else { return Ok(false) };
+        let Some(queue) = operations::promote(&self.pools, row).await? else {
+            return match list::find(&self.reader()?, row).await? {
                 Some(entry) if entry.state == State::Active => Err(crate::Error::Active(id)),
                 _ => Ok(false),
             };
@@ -190,7 +198,8 @@ impl Broker for Local {
     }
 
     async fn remove(&self, id: JobId) -> Result<bool> {
-        match self.river()?.jobs().delete(id.0).await {
+        let JobId::Row(row) = id else { return Ok(false) };
+        match self.river()?.jobs().delete(row).await {
             Ok(_) => Ok(true),
             Err(riverqueue::Error::NotFound(_)) => Ok(false),
             Err(riverqueue::Error::JobRunning) => Err(crate::Error::Active(id)),

@@ -23,6 +23,8 @@ pub struct Settings {
     pub cooldown: Duration,
     /// How often finished jobs are cleaned away. Default 30 s.
     pub tidy: Duration,
+    /// With Redis: how often to see whether it still knows the jobs that were handed over to it. Default 10 s.
+    pub recheck: Duration,
 }
 
 impl Default for Settings {
@@ -35,6 +37,7 @@ impl Default for Settings {
             poll: Duration::from_millis(500),
             cooldown: Duration::from_millis(2),
             tidy: Duration::from_secs(30),
+            recheck: Duration::from_secs(10),
         }
     }
 }
@@ -48,7 +51,8 @@ pub struct QueueSettings {
     pub backoff: Backoff,
     /// Jobs running side by side in one process. Default 5.
     pub concurrency: u16,
-    /// Jobs begun in any window of time in one process; `None` for as many as it can. Default 10 per second.
+    /// Jobs begun in any window of time in one process, with Redis in the whole fleet; `None` for as many as it can.
+    /// Default 10 per second.
     pub rate: Option<Rate>,
     /// Which completed jobs are kept. Default the last 1,000 of the last day.
     pub keep_completed: Keep,
@@ -129,8 +133,8 @@ impl Settings {
         if self.cooldown < Duration::from_millis(1) || self.poll < self.cooldown {
             return refuse("the cooldown is at least 1 ms and no longer than the poll interval".to_owned());
         }
-        if self.rescue_after.is_zero() || self.tidy.is_zero() {
-            return refuse("jobs cannot be rescued or tidied after no time at all".to_owned());
+        if self.rescue_after.is_zero() || self.tidy.is_zero() || self.recheck.is_zero() {
+            return refuse("jobs cannot be rescued, tidied or looked at after no time at all".to_owned());
         }
         for (name, queue) in
             self.queues.iter().map(|(name, queue)| (name.as_str(), queue)).chain([("default", &self.default)])

@@ -83,6 +83,31 @@ impl Address {
         self.signed_in(ConnectionAddr::Unix(path.to_owned()))
     }
 
+    /// The URL of a server, with the sign-in: for another client of the same servers.
+    pub(crate) fn url_of(&self, host: &str, port: u16) -> String {
+        let scheme = if self.is_tls { "rediss" } else { "redis" };
+        let sign_in = match (&self.user, &self.password) {
+            (None, None) => String::new(),
+            (user, password) => {
+                let part = |part: &Option<String>| encoded(part.as_deref().unwrap_or_default());
+                format!("{}:{}@", part(user), part(password))
+            }
+        };
+        let database = if self.database == 0 { String::new() } else { format!("/{}", self.database) };
+        format!("{scheme}://{sign_in}{}{database}", joined(host, port))
+    }
+
+    /// The same for a socket of the file system.
+    pub(crate) fn url_of_socket(&self, path: &std::path::Path) -> String {
+        let mut url = format!("unix://{}?db={}", encoded_path(&path.display().to_string()), self.database);
+        for (name, value) in [("user", &self.user), ("pass", &self.password)] {
+            if let Some(value) = value {
+                url = format!("{url}&{name}={}", encoded(value));
+            }
+        }
+        url
+    }
+
     fn signed_in(&self, address: ConnectionAddr) -> ConnectionInfo {
         let mut redis =
             RedisConnectionInfo::default().set_protocol(ProtocolVersion::RESP3).set_db(self.database);
@@ -179,6 +204,14 @@ fn host_of(text: &str, default_port: u16) -> Result<(String, u16), InvalidAddres
     Ok((host.to_owned(), port))
 }
 
+fn encoded(text: &str) -> String {
+    percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string()
+}
+
+fn encoded_path(path: &str) -> String {
+    path.split('/').map(encoded).collect::<Vec<_>>().join("/")
+}
+
 fn decoded(text: &str) -> Result<Option<String>, InvalidAddress> {
     if text.is_empty() {
         return Ok(None);
@@ -242,6 +275,19 @@ mod tests {
         let address = parsed("redis://user:p%40ss%2Fword@h");
         assert_eq!((address.user.as_deref(), address.password.as_deref()), (Some("user"), Some("p@ss/word")));
         assert!(parsed("redis+cluster://a").is_cluster());
+    }
+
+    #[test]
+    fn another_client_is_told_the_same() {
+        for text in ["redis://h:1/2", "redis://:p%40ss%2Fword@h:7", "rediss://us%3Aer:p@[::1]:6379"] {
+            let address = parsed(text);
+            let Place::Server(host, port) = address.place() else { panic!("{text} is one server") };
+            assert_eq!(parsed(&address.url_of(host, *port)), address, "{text}");
+        }
+        let address = parsed("unix:/run/my%20redis.sock?db=1&user=u&pass=a%26b");
+        let Place::Socket(path) = address.place() else { panic!("it is a socket") };
+        let url = address.url_of_socket(path);
+        assert_eq!(parsed(&url), address, "{url}");
     }
 
     #[test]

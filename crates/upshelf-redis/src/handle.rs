@@ -9,7 +9,9 @@ use crate::health::Pulse;
 use crate::keeper::Keeper;
 use crate::lane::Lane as Connection;
 use crate::life::Lives;
-use crate::{Class, Health, Keys, Lane, Life, Line, Settings, Subscriber, Subscriptions};
+use crate::{
+    Class, Health, Keys, Lane, Life, Line, Place, Result, Settings, Subscriber, Subscriptions, sentinel,
+};
 
 /// The handle: cheap to clone, all clones share their connections.
 #[derive(Clone)]
@@ -96,6 +98,27 @@ impl Redis {
     /// How it is reached.
     pub fn settings(&self) -> &Settings {
         &self.inner.settings
+    }
+
+    /// The URLs of the servers, for another client of the same servers: of the one server, of the primary that the
+    /// sentinels name at this moment, of some nodes of a cluster.
+    ///
+    /// They hold the password: they are not to be shown.
+    ///
+    /// # Errors
+    /// [`Error::Away`](crate::Error::Away) when no sentinel answers.
+    pub async fn urls(&self) -> Result<Vec<String>> {
+        let settings = &self.inner.settings;
+        let address = &settings.address;
+        Ok(match address.place() {
+            Place::Server(host, port) => vec![address.url_of(host, *port)],
+            Place::Socket(path) => vec![address.url_of_socket(path)],
+            Place::Sentinel(sentinels, name) => {
+                let (host, port) = sentinel::primary(settings, sentinels, name).await?;
+                vec![address.url_of(&host, port)]
+            }
+            Place::Cluster(nodes) => nodes.iter().map(|(host, port)| address.url_of(host, *port)).collect(),
+        })
     }
 
     /// Runs a task as long as the handle is open.

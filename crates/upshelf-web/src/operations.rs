@@ -93,7 +93,7 @@ struct Ready {
 struct ReadyParts {
     /// The source of truth; without it the site cannot do anything.
     database: Health,
-    /// Background jobs.
+    /// Background jobs; while degraded, they wait.
     queue: Health,
     /// Redis, through which processes share; missing where it is not used.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -135,9 +135,10 @@ async fn readyz(State(web): State<Web>) -> impl IntoResponse {
             Health::Down
         }
     };
-    let queue = match web.catalog().queue().stats(QueueName::AutoApproval.as_str()).await {
-        Ok(_) => Health::Up,
-        Err(_) => Health::Degraded,
+    let queue = web.catalog().queue();
+    let queue = match queue.is_degraded() || queue.stats(QueueName::AutoApproval.as_str()).await.is_err() {
+        false => Health::Up,
+        true => Health::Degraded,
     };
     let shared = web.shared();
     let mut others = shared.iter().flat_map(SharedParts::named).map(|(_, health)| health).chain([queue]);

@@ -215,7 +215,7 @@ pub(crate) struct Config {
     #[arg(long, env = setting!("QUEUE_CONCURRENCY"), value_name = "NUMBER", default_value = "5", global = true,
         help_heading = "Queues")]
     pub(crate) queue_concurrency: PerQueue<u16>,
-    /// Jobs begun per time in this process, by queue, as in 10/s,analytics=100/s
+    /// Jobs begun per time, by queue, as in 10/s,analytics=100/s; with Redis in all processes together, else in this one
     #[arg(long, env = setting!("QUEUE_RATE"), value_name = "RATE", default_value = "10/s", global = true,
         help_heading = "Queues")]
     pub(crate) queue_rate: PerQueue<Rate>,

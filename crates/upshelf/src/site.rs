@@ -53,7 +53,11 @@ impl Site {
             }
             Pools::Postgres(pool) => (upshelf_queue::Pools::Postgres(pool.clone()), false),
         };
-        let queue = Queue::local(pools, config.queues(alone)).context("could not open the queue")?;
+        let queue = match &redis {
+            Some(redis) => Queue::shared(pools, config.queues(alone), redis),
+            None => Queue::local(pools, config.queues(alone)),
+        }
+        .context("could not open the queue")?;
         queue.migrate().await.context("could not make the queue's tables")?;
         let set_up_code = set_up_code(config, &store).await?;
         let cache = Cache::builder().cascade(upshelf_catalog::cascade());

@@ -10,7 +10,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("upshelf-cache", &["upshelf-redis"]),
     ("upshelf-lists", &[]),
     ("upshelf-probe", &[]),
-    ("upshelf-queue", &[]),
+    ("upshelf-queue", &["upshelf-redis"]),
     ("upshelf-redis", &[]),
     ("upshelf-session", &["upshelf-redis"]),
     ("upshelf-tally", &["upshelf-redis"]),
@@ -68,6 +68,7 @@ const RESERVED: &[(&str, &[&str])] = &[
     ("hyper", &["upshelf-probe", "upshelf-web"]),
     ("tower-http", &["upshelf-web"]),
     ("redis", &["upshelf-redis", "upshelf-testkit"]),
+    ("bullmq-official", &["upshelf-queue"]),
     ("riverqueue", &["upshelf-queue"]),
     ("sqlx", &["upshelf-queue", "upshelf-store", "upshelf-testkit"]),
 ];

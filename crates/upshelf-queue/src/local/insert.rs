@@ -56,7 +56,7 @@ struct Given<'r> {
 }
 
 /// Inserts `rows` and returns the ids of the new jobs.
-pub(super) async fn insert(
+pub(crate) async fn insert(
     connection: Connection<'_>,
     rows: &[Row],
     settings: &Settings,
@@ -87,12 +87,12 @@ pub(super) async fn insert(
         }
     }
     .during("insert jobs")?;
-    Ok(ids.into_iter().map(JobId).collect())
+    Ok(ids.into_iter().map(JobId::Row).collect())
 }
 
 impl Local {
     /// Inserts in a transaction of its own, and wakes the workers.
-    pub(super) async fn push_rows(&self, rows: &[Row]) -> Result<Vec<JobId>> {
+    pub(crate) async fn push_rows(&self, rows: &[Row]) -> Result<Vec<JobId>> {
         const DOING: &str = "insert jobs";
         // One statement is its own transaction.
         let ids = match &self.pools {

@@ -3,17 +3,40 @@ use riverqueue::{Client, JobListCursor, JobListParams, JobRow, JobState, SortDir
 use crate::error::During;
 use crate::{Entry, Error, JobId, Page, Priority, Result, State};
 
-pub(super) async fn page(
+pub(crate) async fn page(
     client: &Client,
     queue: &str,
     state: State,
     cursor: Option<&str>,
     limit: u32,
 ) -> Result<Page> {
+    page_of(client, queue, states(state), cursor, limit).await
+}
+
+/// The same without the rows that are handed over to Redis.
+pub(crate) async fn page_of_others(
+    client: &Client,
+    queue: &str,
+    state: State,
+    cursor: Option<&str>,
+    limit: u32,
+) -> Result<Page> {
+    let all = states(state);
+    let others: Vec<_> = all.iter().copied().filter(|state| *state != JobState::Pending).collect();
+    page_of(client, queue, &others, cursor, limit).await
+}
+
+async fn page_of(
+    client: &Client,
+    queue: &str,
+    states: &[JobState],
+    cursor: Option<&str>,
+    limit: u32,
+) -> Result<Page> {
     let limit = limit.clamp(1, 1_000);
     let mut params = JobListParams::default()
         .queues([queue])
-        .states(states(state).iter().copied())
+        .states(states.iter().copied())
         .direction(SortDirection::Descending)
         .limit(limit);
     if let Some(cursor) = cursor {
@@ -27,8 +50,8 @@ pub(super) async fn page(
     })
 }
 
-pub(super) async fn find(client: &Client, id: JobId) -> Result<Option<Entry>> {
-    match client.jobs().get(id.0).await {
+pub(crate) async fn find(client: &Client, id: i64) -> Result<Option<Entry>> {
+    match client.jobs().get(id).await {
         Ok(row) => Ok(Some(entry(row))),
         Err(riverqueue::Error::NotFound(_)) => Ok(None),
         Err(error) => Err(error).during("find a job"),
@@ -62,7 +85,7 @@ fn entry(row: JobRow) -> Entry {
     // River's word for a failure that allows no other attempt.
     let reason = |error: &str| error.strip_prefix("JobCancelError: ").unwrap_or(error).to_owned();
     Entry {
-        id: JobId(row.id),
+        id: JobId::Row(row.id),
         state,
         priority,
         attempt: u16::try_from(row.attempt).unwrap_or_default(),

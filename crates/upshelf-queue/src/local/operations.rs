@@ -1,6 +1,6 @@
 use super::{Connection, Local, Pools};
 use crate::error::During;
-use crate::{Broker, JobId, Result};
+use crate::{Broker, Result};
 
 /// Failed jobs wait again, unless their key is held by an unfinished job or by a newer failed one.
 /// `$1` queue, `$2` attempts they get.
@@ -25,7 +25,7 @@ macro_rules! promote {
         concat!(
             "UPDATE river_job SET state = 'available', scheduled_at = ",
             $now,
-            " WHERE id = $1 AND (state IN ('scheduled', 'retryable', 'pending')
+            " WHERE id = $1 AND (state IN ('scheduled', 'retryable')
                 OR (state = 'available' AND scheduled_at > ",
             $now,
             ")) RETURNING queue"
@@ -33,7 +33,7 @@ macro_rules! promote {
     };
 }
 
-pub(super) async fn retry_failed(pools: &Pools, queue: &str, attempts: u16) -> Result<u64> {
+pub(crate) async fn retry_failed(pools: &Pools, queue: &str, attempts: u16) -> Result<u64> {
     let attempts = i32::from(attempts);
     Ok(match pools {
         Pools::Sqlite { write, .. } => {
@@ -49,22 +49,23 @@ pub(super) async fn retry_failed(pools: &Pools, queue: &str, attempts: u16) -> R
     })
 }
 
-pub(super) async fn promote(pools: &Pools, id: JobId) -> Result<Option<String>> {
+pub(crate) async fn promote(pools: &Pools, id: i64) -> Result<Option<String>> {
     match pools {
         Pools::Sqlite { write, .. } => {
             const SQL: &str = promote!("datetime('now', 'subsec')");
-            sqlx::query_scalar(SQL).bind(id.0).fetch_optional(write).await
+            sqlx::query_scalar(SQL).bind(id).fetch_optional(write).await
         }
         Pools::Postgres(pool) => {
             const SQL: &str = promote!("now()");
-            sqlx::query_scalar(SQL).bind(id.0).fetch_optional(pool).await
+            sqlx::query_scalar(SQL).bind(id).fetch_optional(pool).await
         }
     }
     .during("promote a job")
 }
 
-pub(super) async fn drain(pools: &Pools, queue: &str) -> Result<u64> {
-    const SQL: &str = "DELETE FROM river_job WHERE queue = $1 AND state IN ('available', 'pending', 'retryable', 'scheduled')";
+pub(crate) async fn drain(pools: &Pools, queue: &str) -> Result<u64> {
+    const SQL: &str =
+        "DELETE FROM river_job WHERE queue = $1 AND state IN ('available', 'retryable', 'scheduled')";
     Ok(match pools {
         Pools::Sqlite { write, .. } => {
             sqlx::query(SQL).bind(queue).execute(write).await.during("drain a queue")?.rows_affected()
@@ -77,7 +78,7 @@ pub(super) async fn drain(pools: &Pools, queue: &str) -> Result<u64> {
 
 impl Local {
     /// Tells workers about jobs that became due by an operation.
-    pub(super) async fn announce(&self, queue: &str, count: u64) -> Result<()> {
+    pub(crate) async fn announce(&self, queue: &str, count: u64) -> Result<()> {
         const SQL: &str = "SELECT pg_notify(current_schema() || '.river_insert', json_build_object('queue', $1::text)::text)";
         if count == 0 {
             return Ok(());
@@ -91,7 +92,7 @@ impl Local {
         Ok(())
     }
 
-    pub(super) async fn set_paused(&self, queue: &str, pause: bool) -> Result<()> {
+    pub(crate) async fn set_paused(&self, queue: &str, pause: bool) -> Result<()> {
         // River refuses to pause a queue that nobody has worked yet.
         const SQL: &str = "INSERT INTO river_queue (name, updated_at) VALUES ($1, CURRENT_TIMESTAMP)
             ON CONFLICT (name) DO NOTHING";
@@ -117,7 +118,7 @@ impl Local {
     }
 
     /// Takes over what an earlier life of this only worker left running, and the leadership it left behind.
-    pub(super) async fn take_over(&self) -> Result<u64> {
+    pub(crate) async fn take_over(&self) -> Result<u64> {
         const DOING: &str = "take over orphaned jobs";
         const LEADER: &str = "DELETE FROM river_leader";
         const SQLITE: &str = "

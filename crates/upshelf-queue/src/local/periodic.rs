@@ -12,17 +12,19 @@ impl Local {
     ///
     /// River's periodic jobs count from the moment a leader begins, so a program restarted every night would never
     /// reach a daily one. Here a period is numbered by the database's clock, and its number is the unique key.
-    pub(super) async fn keep_time(
+    pub(crate) async fn keep_time(
         self,
         row: Row,
         every: Duration,
         at_start: bool,
         closing: CancellationToken,
+        wake: impl Fn(&str) + Send,
     ) {
         let mut is_due = at_start;
         loop {
             let wait = match self.turn(&row, every, is_due).await {
                 Ok(wait) => {
+                    wake(row.queue);
                     is_due = true;
                     wait
                 }

@@ -9,14 +9,12 @@ use tokio_util::task::TaskTracker;
 use super::worker::{Backoffs, Registrar};
 use super::{Local, Pools, Working};
 use crate::error::During;
-use crate::handler::Periodic;
-use crate::{Error, Handlers, Result};
+use crate::handler::{Periodic, Registry};
+use crate::{Error, Handlers, Result, ledger};
 
-/// The workers of this process. Dropped without [`close`](Self::close), what runs is cancelled and handed back as far
-/// as the runtime lives on to do it.
+/// River's workers of this process.
 #[derive(Debug)]
-#[must_use = "the workers stop when this is dropped"]
-pub struct Running {
+pub(crate) struct Running {
     river: RunHandle,
     tasks: TaskTracker,
     working: Worked,
@@ -31,13 +29,7 @@ struct Worked {
 }
 
 impl Running {
-    /// Closes cleanly: takes no new job, finishes what runs, and hands back what has not ended after `limit`.
-    ///
-    /// What is handed back waits again for any process, and its attempt does not count.
-    ///
-    /// # Errors
-    /// [`Error::Database`] when the workers had stopped because of a failure.
-    pub async fn close(mut self, limit: Duration) -> Result<()> {
+    pub(crate) async fn close(mut self, limit: Duration) -> Result<()> {
         self.working.closing.cancel();
         self.tasks.close();
         let stopped = match tokio::time::timeout(limit, self.river.stop()).await {
@@ -70,7 +62,7 @@ impl Local {
             closing: closing.clone(),
         };
         for register in register {
-            register(&mut registrar)?;
+            register(Registry::Local(&mut registrar))?;
         }
         let periodic = periodic.into_iter().map(Periodic::checked).collect::<Result<Vec<_>>>()?;
         let longest = periodic.iter().map(|(_, every, _)| *every).max().unwrap_or_default();
@@ -83,13 +75,17 @@ impl Local {
                 tracing::warn!(count, "took over jobs of a process that died");
             }
         }
+        // What was handed over to Redis, when there was one, is for River again.
+        for queue in &working.queues {
+            ledger::take_back(&self.pools, queue).await?;
+        }
         let mut river = client.start().during("start the workers")?;
         river.wait_ready().await.during("start the workers")?;
         let tasks = TaskTracker::new();
         let names = working.queues.iter().copied().collect();
         tasks.spawn(self.clone().keep_tidy(names, longest, working.closing.clone()));
         for (row, every, at_start) in periodic {
-            tasks.spawn(self.clone().keep_time(row, every, at_start, working.closing.clone()));
+            tasks.spawn(self.clone().keep_time(row, every, at_start, working.closing.clone(), |_| {}));
         }
         Ok(Running { river, tasks, working })
     }

@@ -32,10 +32,19 @@ const SPEED_POSTGRES: &str = "
 
 const PAUSED: &str = "SELECT count(*) FROM river_queue WHERE name = $1 AND paused_at IS NOT NULL";
 
+/// What to make of rows that are handed over to Redis.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum HandedOver {
+    /// Count them: nobody else does.
+    Counted,
+    /// Leave them to who counts what is in Redis.
+    LeftOut,
+}
+
 type Count = (String, bool, bool, i64, Option<f64>);
 type Speed = (i64, Option<f64>, Option<f64>);
 
-pub(super) async fn stats(pools: &Pools, queue: &str) -> Result<Stats> {
+pub(crate) async fn stats(pools: &Pools, queue: &str, handed_over: HandedOver) -> Result<Stats> {
     const DOING: &str = "count jobs";
     let (counts, speed, paused): (Vec<Count>, Speed, i64) = match pools {
         Pools::Sqlite { read, .. } => (
@@ -57,6 +66,9 @@ pub(super) async fn stats(pools: &Pools, queue: &str) -> Result<Stats> {
         ..Stats::default()
     };
     for (state, is_prioritized, is_due, count, oldest) in counts {
+        if state == "pending" && handed_over == HandedOver::LeftOut {
+            continue;
+        }
         let place = match (state.as_str(), is_due) {
             ("available", true) => {
                 stats.oldest_waiting = stats.oldest_waiting.max(oldest.map(seconds));

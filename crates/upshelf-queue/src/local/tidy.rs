@@ -71,7 +71,7 @@ const COMPLETED: [[&str; 2]; 2] = texts!("'completed'");
 const FAILED: [[&str; 2]; 2] = texts!("'discarded', 'cancelled'");
 
 /// Removes the finished jobs of a queue that are older than `age`, whatever they mark.
-pub(super) async fn clean(pools: &Pools, queue: &str, state: State, age: Duration) -> Result<u64> {
+pub(crate) async fn clean(pools: &Pools, queue: &str, state: State, age: Duration) -> Result<u64> {
     let texts = match state {
         State::Completed => COMPLETED,
         State::Failed => FAILED,
@@ -110,7 +110,7 @@ async fn remove(
 
 impl Local {
     /// Keeps what the settings say of finished jobs; `longest` is the longest period whose marks must stay.
-    pub(super) async fn tidy(&self, queue: &str, longest: Duration) -> Result<u64> {
+    pub(crate) async fn tidy(&self, queue: &str, longest: Duration) -> Result<u64> {
         let settings = self.settings.of(queue);
         let mut removed = 0;
         for (keep, texts) in [(settings.keep_completed, COMPLETED), (settings.keep_failed, FAILED)] {
@@ -124,7 +124,7 @@ impl Local {
         Ok(removed)
     }
 
-    pub(super) async fn keep_tidy(
+    pub(crate) async fn keep_tidy(
         self,
         queues: Vec<&'static str>,
         longest: Duration,

@@ -12,11 +12,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use tokio_util::sync::CancellationToken;
 
+use crate::attempt::{Ended, attempt, misfit, timed_out};
+use crate::handler::Teller;
 use crate::pace::Pace;
 use crate::{BoxError, Context, Error, Handler, Job, JobId, Outcome, Rate, Result, Settings};
 
-/// How long an attempt that was asked to end may still take before it is dropped.
-const GRACE: Duration = Duration::from_secs(1);
 /// What River's own time-out adds to ours, so that ours comes first and names the reason.
 const BACKSTOP: Duration = Duration::from_secs(5);
 
@@ -82,14 +82,14 @@ impl<J: Job, H: Handler<J>> Worker<Payload<J>> for Attempts<J, H> {
     ) -> Result<WorkOutcome, BoxError> {
         let payload = match serde_json::from_str::<J>(job.args.json.get()) {
             Ok(payload) => payload,
-            Err(error) => return fail(&format!("the payload does not fit the job {}: {error}", J::NAME)),
+            Err(error) => return fail(&misfit::<J>(&error)),
         };
         if !self.pace.permit(&self.closing).await {
             // It has not begun: handed back at once, and the attempt does not count.
             return Ok(WorkOutcome::Snooze(Duration::ZERO));
         }
         let context = context(&work, &job.row);
-        let ended = self.attempt(payload, &context, work.cancellation_token()).await;
+        let ended = attempt(&self.handler, payload, &context, work.cancellation_token()).await;
         context.tell(|told| {
             let _ = work.metadata_set("log", &told.log);
             told.progress.map(|percent| work.metadata_set("progress", percent))
@@ -99,7 +99,7 @@ impl<J: Job, H: Handler<J>> Worker<Payload<J>> for Attempts<J, H> {
             Ended::Itself(Ok(Outcome::Snooze(time))) => Ok(WorkOutcome::Snooze(time)),
             Ended::Itself(Ok(Outcome::Fail(reason))) => fail(&reason),
             Ended::Itself(Err(error)) => Err(error),
-            Ended::TimedOut => Err(format!("timed out after {:?}", J::TIMEOUT).into()),
+            Ended::TimedOut => Err(timed_out(J::TIMEOUT).into()),
             Ended::HandedBack => Err(WorkCancelled.into()),
         }
     }
@@ -108,30 +108,6 @@ impl<J: Job, H: Handler<J>> Worker<Payload<J>> for Attempts<J, H> {
 /// How long the last of `concurrency` jobs waits for its permit when the whole rate has just been used.
 fn longest_wait(rate: Rate, concurrency: u16) -> Duration {
     rate.per.saturating_mul(u32::from(concurrency).div_ceil(rate.jobs))
-}
-
-enum Ended {
-    Itself(Result<Outcome, BoxError>),
-    TimedOut,
-    HandedBack,
-}
-
-impl<J: Job, H: Handler<J>> Attempts<J, H> {
-    async fn attempt(&self, payload: J, context: &Context, stop: &CancellationToken) -> Ended {
-        let mut run = std::pin::pin!(self.handler.run(payload, context.clone()));
-        let is_late = tokio::select! {
-            ended = &mut run => return Ended::Itself(ended),
-            () = tokio::time::sleep(J::TIMEOUT) => true,
-            () = stop.cancelled() => false,
-        };
-        context.cancellation.cancel();
-        match tokio::time::timeout(GRACE, run).await {
-            // Work that was done, or can never be, in the last moment counts.
-            Ok(Ok(outcome @ (Outcome::Done | Outcome::Fail(_)))) => Ended::Itself(Ok(outcome)),
-            _ if is_late => Ended::TimedOut,
-            _ => Ended::HandedBack,
-        }
-    }
 }
 
 fn fail(reason: &str) -> Result<WorkOutcome, BoxError> {
@@ -144,13 +120,13 @@ fn context(work: &WorkContext, row: &JobRow) -> Context {
         log: row.metadata.get("log").ok().flatten().unwrap_or_default(),
     };
     Context {
-        id: JobId(row.id),
+        id: JobId::Row(row.id),
         attempt: u16::try_from(row.attempt).unwrap_or(u16::MAX),
         attempts: u16::try_from(row.max_attempts).unwrap_or(u16::MAX),
         // Not a child of River's: a handler that cancels its own token must not look like an operator's order.
         cancellation: CancellationToken::new(),
         told: Arc::new(told.into()),
-        client: work.client().cloned(),
+        teller: work.client().map_or(Teller::Nobody, |client| Teller::River(row.id, client.clone())),
     }
 }
 

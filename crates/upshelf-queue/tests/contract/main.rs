@@ -1,8 +1,15 @@
 //! What a queue promises, on every engine.
 
+mod degraded;
+mod emptied;
 mod fixture;
 mod inserting;
+mod measures;
+mod node;
 mod operating;
+mod outages;
 mod periodic;
+mod places;
 mod surviving;
+mod traps;
 mod working;

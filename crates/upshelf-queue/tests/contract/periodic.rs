@@ -1,9 +1,9 @@
 use std::time::Duration;
 
-use upshelf_queue::{BoxError, Broker, Context, Handlers, Job, Keep, Outcome, State};
+use upshelf_queue::{BoxError, Broker, Context, Handlers, Job, Keep, Options, Outcome, State};
 use upshelf_testkit::{contract, wait_until};
 
-use crate::fixture::{LIMIT, Shelf};
+use crate::fixture::{LIMIT, Note, Shelf};
 
 /// A job by the clock.
 #[derive(serde::Serialize, serde::Deserialize)]
@@ -15,7 +15,14 @@ impl Job for Tick {
 }
 
 contract! {
-    parts { sqlite => Shelf::sqlite().await, postgres => Shelf::postgres().await }
+    parts {
+        sqlite => Shelf::sqlite().await,
+        postgres => Shelf::postgres().await,
+        small => Shelf::small().await,
+        shared => Shelf::shared().await,
+        cluster => Shelf::cluster().await,
+        restored => Shelf::restored().await,
+    }
 
     async fn a_periodic_job_runs_once_per_period_in_the_whole_fleet(shelf: &Shelf) {
         let every = Duration::from_secs(1);
@@ -47,7 +54,7 @@ contract! {
         let queue = shelf.with(|settings| {
             settings.tidy = Duration::from_millis(20);
             settings.default.keep_completed = Keep { count: 0, age: Duration::ZERO };
-        });
+        }).await;
         for _ in 0..2 {
             let running = queue.work(handlers()).await.expect("the workers start");
             wait_until("the period's job", LIMIT, async || {
@@ -55,9 +62,9 @@ contract! {
             })
             .await;
             // When another job was cleaned away, this one had its chance, too.
-            let other = shelf.push("cleaned away").await;
+            let other = queue.push(&Note::new("cleaned away"), Options::default()).await.expect("inserted").expect("no key");
             wait_until("the clean-up", LIMIT, async || {
-                queue.find_job(other).await.expect("the database answers").is_none()
+                queue.find_job(other.clone()).await.expect("the database answers").is_none()
             })
             .await;
             running.close(LIMIT).await.expect("it closes");

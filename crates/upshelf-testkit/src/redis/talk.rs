@@ -47,7 +47,7 @@ pub(super) fn text(value: &Value) -> String {
         Value::Double(number) => number.to_string(),
         Value::Boolean(is) => is.to_string(),
         Value::SimpleString(text) | Value::VerbatimString { text, .. } => text.clone(),
-        Value::BulkString(bytes) | Value::BigNumber(bytes) => String::from_utf8_lossy(bytes).into_owned(),
+        Value::BulkString(bytes) => String::from_utf8_lossy(bytes).into_owned(),
         Value::Array(values) | Value::Set(values) | Value::Push { data: values, .. } => lines(values),
         Value::Map(pairs) => {
             pairs.iter().map(|(k, v)| format!("{}\n{}", text(k), text(v))).collect::<Vec<_>>().join("\n")

@@ -78,9 +78,9 @@ pub(crate) async fn show(
     let queue = web.catalog().queue();
     let (mut queues, mut failed) = (Vec::new(), Vec::new());
     for name in QueueName::ALL.map(QueueName::as_str) {
-        let stats = queue.stats(name).await.map_err(Problem::internal)?;
+        let stats = queue.stats(name).await?;
         queues.push(Row::new(name, stats, web.catalog().clock().now(), &frame));
-        let jobs = queue.jobs(name, JobState::Failed, None, 10).await.map_err(Problem::internal)?;
+        let jobs = queue.jobs(name, JobState::Failed, None, 10).await?;
         failed.extend(jobs.jobs.into_iter().map(|entry| Failed::new(entry, &frame)));
     }
     page(&QueuesPage { frame, queues, failed })
@@ -104,7 +104,7 @@ pub(crate) async fn act(
         "clean" => queue.clean(name, JobState::Completed, Duration::ZERO).await.map(|_| ()),
         _ => return Err(Problem::invalid("act", "This value cannot be taken.")),
     };
-    done.map_err(Problem::internal)?;
+    done?;
     Ok(see("/admin/queues", "saved"))
 }
 

@@ -121,6 +121,10 @@ impl From<queue::Error> for Problem {
     fn from(error: queue::Error) -> Problem {
         match error {
             queue::Error::Cursor => Problem::invalid("cursor", "This cursor was not made here."),
+            queue::Error::Redis { .. } => Problem::unavailable(
+                "queue_unknown",
+                "The queue cannot be asked at the moment. Its jobs are safe.",
+            ),
             error => Problem::internal(error),
         }
     }

@@ -56,6 +56,8 @@ async fn tell(mut site: Site) {
             (&json!(2), &json!(2), &json!(1))
         );
     }
+    // What the votes made necessary was committed with them, and waits for Redis where that is away.
+    site.restore_redis().await;
     for suggestion in &suggested {
         wait_for_status(&mut ben, suggestion, "approved").await;
     }
@@ -74,7 +76,6 @@ async fn tell(mut site: Site) {
 
     the_log_shows_rule_and_standing(&mut site.anybody(), &suggested).await;
     inboxes_hold_notices(&mut ada, &mut ben, &suggested).await;
-    site.restore_redis().await;
     a_curator_takes_the_edit_back(&mut admin, &mut ben, &mut cleo, &plan).await;
 
     let exported = export(&mut admin).await;

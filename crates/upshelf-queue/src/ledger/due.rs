@@ -1,0 +1,178 @@
+//! Rows on their way to Redis.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use sqlx::Row as _;
+
+use super::json;
+use crate::Result;
+use crate::error::During;
+use crate::local::Pools;
+
+/// A row on its way to Redis.
+#[derive(Debug)]
+pub(crate) struct Due {
+    pub(crate) id: i64,
+    pub(crate) payload: String,
+    pub(crate) name: String,
+    /// River's number: 1 is urgent, 4 idle.
+    pub(crate) priority: i16,
+    /// Attempts that are left.
+    pub(crate) attempts: u16,
+    pub(crate) created_at: Timestamp,
+    /// What rows are ordered by among those of one priority.
+    place: (i64, i64),
+}
+
+macro_rules! columns {
+    (sqlite) => {
+        "id, json(args) AS payload, kind, CAST(priority AS INTEGER) AS priority, max_attempts - attempt AS attempts,
+        CAST(unixepoch(created_at, 'subsec') * 1000 AS INTEGER) AS created,
+        CAST(unixepoch(scheduled_at, 'subsec') * 1000 AS INTEGER) AS due"
+    };
+    (postgres) => {
+        "id, args::text AS payload, kind, priority::int AS priority, (max_attempts - attempt)::int AS attempts,
+        (extract(epoch FROM created_at) * 1000)::bigint AS created,
+        (extract(epoch FROM scheduled_at) * 1000000)::bigint AS due"
+    };
+}
+
+/// Makes delayed rows due. `$1` queue.
+const RIPEN_SQLITE: &str = "UPDATE river_job SET state = 'available'
+    WHERE queue = $1 AND state IN ('scheduled', 'retryable') AND scheduled_at <= datetime('now', 'subsec')";
+const RIPEN_POSTGRES: &str = "UPDATE river_job SET state = 'available'
+    WHERE queue = $1 AND state IN ('scheduled', 'retryable') AND scheduled_at <= now()";
+
+/// Takes the next due rows. `$1` queue, `$2` kinds as a JSON array, `$3` how many.
+const CLAIM_SQLITE: &str = concat!(
+    "UPDATE river_job SET state = 'pending', attempted_at = datetime('now', 'subsec')
+    WHERE id IN (
+        SELECT id FROM river_job
+        WHERE queue = $1 AND state = 'available' AND scheduled_at <= datetime('now', 'subsec')
+            AND kind IN (SELECT value FROM json_each($2))
+        ORDER BY priority, scheduled_at, id LIMIT $3)
+    RETURNING ",
+    columns!(sqlite)
+);
+const CLAIM_POSTGRES: &str = concat!(
+    "UPDATE river_job SET state = 'pending', attempted_at = now()
+    WHERE id IN (
+        SELECT id FROM river_job
+        WHERE queue = $1 AND state = 'available' AND scheduled_at <= now()
+            AND kind IN (SELECT jsonb_array_elements_text($2::jsonb))
+        ORDER BY priority, scheduled_at, id LIMIT $3 FOR UPDATE SKIP LOCKED)
+    RETURNING ",
+    columns!(postgres)
+);
+
+/// Reads rows that are handed over. `$1` ids as a JSON array.
+const READ_SQLITE: &str = concat!(
+    "SELECT ",
+    columns!(sqlite),
+    " FROM river_job WHERE state = 'pending' AND id IN (SELECT value FROM json_each($1))"
+);
+const READ_POSTGRES: &str = concat!(
+    "SELECT ",
+    columns!(postgres),
+    " FROM river_job
+    WHERE state = 'pending' AND id IN (SELECT value::bigint FROM jsonb_array_elements_text($1::jsonb) AS given (value))"
+);
+
+impl Due {
+    fn of_sqlite(row: &sqlx::sqlite::SqliteRow) -> Result<Self, sqlx::Error> {
+        let (id, due): (i64, i64) = (row.try_get("id")?, row.try_get("due")?);
+        let attempts: i64 = row.try_get("attempts")?;
+        let priority: i64 = row.try_get("priority")?;
+        Ok(Self {
+            id,
+            payload: row.try_get("payload")?,
+            name: row.try_get("kind")?,
+            priority: i16::try_from(priority).unwrap_or(2),
+            attempts: u16::try_from(attempts.max(1)).unwrap_or(u16::MAX),
+            created_at: time(row.try_get("created")?),
+            place: (due, id),
+        })
+    }
+
+    fn of_postgres(row: &sqlx::postgres::PgRow) -> Result<Self, sqlx::Error> {
+        let (id, due): (i64, i64) = (row.try_get("id")?, row.try_get("due")?);
+        let attempts: i32 = row.try_get("attempts")?;
+        let priority: i32 = row.try_get("priority")?;
+        Ok(Self {
+            id,
+            payload: row.try_get("payload")?,
+            name: row.try_get("kind")?,
+            priority: i16::try_from(priority).unwrap_or(2),
+            attempts: u16::try_from(attempts.max(1)).unwrap_or(u16::MAX),
+            created_at: time(row.try_get("created")?),
+            place: (due, id),
+        })
+    }
+}
+
+fn time(milliseconds: i64) -> Timestamp {
+    Timestamp::from_millisecond(milliseconds).unwrap_or_default()
+}
+
+fn in_order(mut rows: Vec<Due>) -> Vec<Due> {
+    rows.sort_by_key(|row| (row.priority, row.place));
+    rows
+}
+
+/// Takes up to `limit` rows that are due, of the kinds of a JSON array: they are handed over from now on.
+pub(crate) async fn claim(pools: &Pools, queue: &str, kinds: &str, limit: u32) -> Result<Vec<Due>> {
+    const DOING: &str = "take jobs to hand over";
+    let limit = i64::from(limit);
+    let rows = match pools {
+        Pools::Sqlite { write, .. } => {
+            sqlx::query(RIPEN_SQLITE).bind(queue).execute(write).await.during(DOING)?;
+            let claimed =
+                sqlx::query(CLAIM_SQLITE).bind(queue).bind(kinds).bind(limit).fetch_all(write).await;
+            claimed.and_then(|rows| rows.iter().map(Due::of_sqlite).collect::<Result<Vec<_>, _>>())
+        }
+        Pools::Postgres(pool) => {
+            sqlx::query(RIPEN_POSTGRES).bind(queue).execute(pool).await.during(DOING)?;
+            let claimed =
+                sqlx::query(CLAIM_POSTGRES).bind(queue).bind(kinds).bind(limit).fetch_all(pool).await;
+            claimed.and_then(|rows| rows.iter().map(Due::of_postgres).collect::<Result<Vec<_>, _>>())
+        }
+    };
+    Ok(in_order(rows.during(DOING)?))
+}
+
+/// Reads those of `ids` that are handed over.
+pub(crate) async fn read(pools: &Pools, ids: &[i64]) -> Result<Vec<Due>> {
+    let ids = json(ids);
+    let rows = match pools {
+        Pools::Sqlite { read, .. } => {
+            let found = sqlx::query(READ_SQLITE).bind(ids).fetch_all(read).await;
+            found.and_then(|rows| rows.iter().map(Due::of_sqlite).collect::<Result<Vec<_>, _>>())
+        }
+        Pools::Postgres(pool) => {
+            let found = sqlx::query(READ_POSTGRES).bind(ids).fetch_all(pool).await;
+            found.and_then(|rows| rows.iter().map(Due::of_postgres).collect::<Result<Vec<_>, _>>())
+        }
+    };
+    Ok(in_order(rows.during("read jobs to hand over again")?))
+}
+
+/// Says how long it is until the next row is due; `None` when none waits.
+pub(crate) async fn next_due(pools: &Pools, queue: &str, kinds: &str) -> Result<Option<Duration>> {
+    const SQLITE: &str = "
+        SELECT CAST(min(unixepoch(scheduled_at, 'subsec')) - unixepoch('subsec') AS REAL) FROM river_job
+        WHERE queue = $1 AND state IN ('available', 'scheduled', 'retryable')
+            AND kind IN (SELECT value FROM json_each($2))";
+    const POSTGRES: &str = "
+        SELECT extract(epoch FROM min(scheduled_at) - clock_timestamp())::float8 FROM river_job
+        WHERE queue = $1 AND state IN ('available', 'scheduled', 'retryable')
+            AND kind IN (SELECT jsonb_array_elements_text($2::jsonb))";
+    let seconds: Option<f64> = match pools {
+        Pools::Sqlite { read, .. } => {
+            sqlx::query_scalar(SQLITE).bind(queue).bind(kinds).fetch_one(read).await
+        }
+        Pools::Postgres(pool) => sqlx::query_scalar(POSTGRES).bind(queue).bind(kinds).fetch_one(pool).await,
+    }
+    .during("look for the next job")?;
+    Ok(seconds.map(|seconds| Duration::try_from_secs_f64(seconds.max(0.0)).unwrap_or_default()))
+}

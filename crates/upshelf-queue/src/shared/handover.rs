@@ -1,0 +1,123 @@
+//! Handing rows over: in order, many at once, as soon as they are committed.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+use super::{Link, Shared, ask, jobs, log_and_go_on};
+use crate::ledger::{self, Due, End};
+use crate::{Error, Result};
+
+/// Rows of one step: enough that the way to Redis costs little, and few enough that a step is short.
+const STEP: u32 = 200;
+/// How long to leave rows to another process.
+const TAKEN: Duration = Duration::from_millis(50);
+/// How long to wait after a failure.
+const AGAIN: Duration = Duration::from_millis(500);
+
+/// What to do next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Next {
+    /// See whether something is due: one question, while nothing is.
+    Look,
+    /// Take what is certainly due.
+    Take,
+    /// Wait so long, or for a word that there is something.
+    Wait(Duration),
+}
+
+/// Hands over the rows of one queue.
+pub(super) struct HandOver {
+    pub(super) shared: Shared,
+    pub(super) queue: &'static str,
+    /// The names of the jobs that this process has handlers for, as JSON: others wait for who knows them.
+    pub(super) kinds: String,
+    pub(super) woken: Arc<Notify>,
+}
+
+impl HandOver {
+    pub(super) async fn run(self: Arc<Self>, closing: CancellationToken) {
+        closing.run_until_cancelled(self.forever()).await;
+    }
+
+    async fn forever(&self) {
+        let mut link = self.shared.inner.link.clone();
+        let mut next = Next::Look;
+        loop {
+            // While Redis is away, rows are left as they are.
+            let Ok(current) = link.wait_for(Option::is_some).await.map(|link| link.clone()) else { return };
+            let Some(current) = current else { continue };
+            next = match self.step(&current, next).await {
+                Ok(next) => next,
+                Err(error) => {
+                    let (queue, error) = (self.queue, &error as &dyn std::error::Error);
+                    tracing::warn!(queue, error, "jobs could not be handed over; they wait");
+                    Next::Wait(AGAIN)
+                }
+            };
+            if let Next::Wait(time) = next {
+                let _ = tokio::time::timeout(time, self.woken.notified()).await;
+            }
+        }
+    }
+
+    /// Hands over what is due, up to one step.
+    async fn step(&self, link: &Link, next: Next) -> Result<Next> {
+        let (pools, settings) = (self.shared.local().pools(), self.shared.local().settings());
+        if next != Next::Take {
+            match ledger::next_due(pools, self.queue, &self.kinds).await? {
+                Some(Duration::ZERO) => {}
+                Some(due) => return Ok(Next::Wait(due.min(settings.poll).max(settings.cooldown))),
+                None => return Ok(Next::Wait(settings.poll)),
+            }
+        }
+        let rows = ledger::claim(pools, self.queue, &self.kinds, STEP).await?;
+        match rows.len() {
+            // Another process is taking them at this moment.
+            0 if next != Next::Take => return Ok(Next::Wait(TAKEN)),
+            0 => return Ok(Next::Look),
+            _ => {}
+        }
+        let is_full = rows.len() >= usize::try_from(STEP).expect("a small number");
+        self.add_claimed(link, rows).await?;
+        Ok(if is_full { Next::Take } else { Next::Look })
+    }
+
+    async fn add_claimed(&self, link: &Link, rows: Vec<Due>) -> Result<()> {
+        let ids: Vec<_> = rows.iter().map(|row| row.id).collect();
+        let added = self.add(link, rows).await;
+        if added.is_err() {
+            // If they were added all the same, adding them again changes nothing.
+            let given_back = ledger::give_back(self.shared.local().pools(), &ids).await;
+            log_and_go_on(given_back, "giving jobs back", self.queue);
+        }
+        added
+    }
+
+    /// Adds the jobs of rows that are handed over; those that BullMQ knows already stay as they are there.
+    pub(super) async fn add(&self, link: &Link, rows: Vec<Due>) -> Result<()> {
+        let settings = self.shared.local().settings().of(self.queue);
+        let (mut batch, mut urgent) = (Vec::with_capacity(rows.len()), Vec::new());
+        for row in rows {
+            match jobs::of_row(&row, settings) {
+                Ok(job) if row.priority <= 1 => urgent.push(job),
+                Ok(job) => batch.push(job),
+                Err(error) => self.refuse(&row, &error).await?,
+            }
+        }
+        // Each urgent job goes before those that wait: the first must come last.
+        batch.extend(urgent.into_iter().rev());
+        let count = batch.len();
+        ask("hand jobs over", link.add_in_order(self.queue, batch)).await?;
+        tracing::debug!(queue = self.queue, count, "handed jobs over");
+        Ok(())
+    }
+
+    async fn refuse(&self, row: &Due, error: &serde_json::Error) -> Result<(), Error> {
+        let reason = format!("the payload cannot be read: {error}");
+        let end = End { error: Some(&reason), attempt: 1, begun_at: None, progress: None, log: &[] };
+        ledger::settle(self.shared.local().pools(), row.id, &end).await.map(drop)
+    }
+}

@@ -1,0 +1,148 @@
+//! Redis forgets everything, and processes die: no committed job is lost.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use tokio::time::Instant;
+use upshelf_queue::{Broker, Job, Options, State};
+use upshelf_testkit::{Keep, Program, wait_until};
+
+use crate::fixture::{Beside, LIMIT, Note, Shelf};
+
+/// For what takes long on a busy machine.
+const LONG: Duration = Duration::from_secs(120);
+
+#[derive(Clone, Copy, Debug)]
+enum Loss {
+    Flushed,
+    Restarted,
+}
+
+async fn lose(shelf: &Shelf, loss: Loss) {
+    match loss {
+        Loss::Flushed => drop(shelf.beside().server.command(&["FLUSHALL"]).await),
+        Loss::Restarted => {
+            shelf.beside().server.own().kill9();
+            shelf.beside().server.own().restart(Keep::Nothing).await;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_redis_emptied_in_the_middle_loses_no_committed_job() {
+    for loss in [Loss::Flushed, Loss::Restarted] {
+        let shelf = Shelf::with_redis(Beside::own().await).await.connected().await;
+        let running = shelf.work().await;
+        shelf.enqueue_all((0..400).map(|job| format!("job {job}"))).await;
+        wait_until("some jobs to have run", LIMIT, async || shelf.seen.names().len() >= 50).await;
+        lose(&shelf, loss).await;
+        let begun = Instant::now();
+        wait_until("every row to be completed", LONG, async || shelf.rows("completed").await == 400).await;
+        let mut runs = BTreeMap::<_, u32>::new();
+        for name in shelf.seen.names() {
+            *runs.entry(name).or_default() += 1;
+        }
+        let again = runs.values().filter(|runs| **runs > 1).count();
+        eprintln!("{loss:?}: all done {:?} later, {again} of 400 ran twice", begun.elapsed());
+        assert_eq!(runs.len(), 400);
+        // Only what ran at that moment, at most.
+        assert!(again <= 5, "{again} ran twice");
+        running.close(LIMIT).await.expect("it closes");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_between_two_attempts_and_a_key_survive_an_emptied_redis() {
+    let shelf = Shelf::with_redis(Beside::own().await).await.connected().await;
+    let queue = shelf.with(|settings| settings.default.backoff.first = Duration::from_secs(3600)).await;
+    queue.pause(Note::QUEUE).await.expect("it pauses");
+    let keyed = || Options::default().key("k");
+    let id = queue.push(&Note::new("errs"), keyed()).await.expect("it is inserted").expect("the key is free");
+    queue.resume(Note::QUEUE).await.expect("it resumes");
+    let running = shelf.work_as(&queue).await;
+    shelf.until(&id, State::Delayed).await;
+    assert_eq!(shelf.entry(&id).await.error.as_deref(), Some("the shelf is full"));
+    assert_eq!(queue.push(&Note::new("errs"), keyed()).await.expect("it answers"), None, "the key is taken");
+    lose(&shelf, Loss::Flushed).await;
+    // It begins anew, as Redis forgot what was attempted.
+    shelf.seen.wait_for("errs", 2).await;
+    assert_eq!(queue.push(&Note::new("errs"), keyed()).await.expect("it answers"), None, "the key is taken");
+    running.close(LIMIT).await.expect("it closes");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pause_survives_an_emptied_redis() {
+    let shelf = Shelf::with_redis(Beside::own().await).await.connected().await;
+    let running = shelf.work().await;
+    shelf.queue.pause(Note::QUEUE).await.expect("it pauses");
+    for loss in [Loss::Flushed, Loss::Restarted] {
+        lose(&shelf, loss).await;
+        wait_until("the queue to be paused again", LIMIT, async || {
+            shelf.queue.stats(Note::QUEUE).await.is_ok_and(|stats| stats.is_paused)
+        })
+        .await;
+    }
+    let id = shelf.push("held").await;
+    assert_eq!(shelf.queue.stats(Note::QUEUE).await.expect("Redis answers").paused, 1);
+    shelf.queue.resume(Note::QUEUE).await.expect("it resumes");
+    shelf.until(&id, State::Completed).await;
+    running.close(LIMIT).await.expect("it closes");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_failed_before_redis_was_emptied_can_be_retried() {
+    let shelf = Shelf::with_redis(Beside::own().await).await.connected().await;
+    let running = shelf.work().await;
+    let mut tx = shelf.begin().await;
+    let id = shelf.queue.enqueue(tx.connection(), &Note::new("errs"), Options::default()).await;
+    let id = id.expect("it is inserted").expect("it has no key");
+    tx.commit().await;
+    shelf.until(&id, State::Failed).await;
+    lose(&shelf, Loss::Flushed).await;
+    let failed = shelf.entry(&id).await;
+    assert_eq!((failed.attempt, failed.error.as_deref()), (3, Some("the shelf is full")));
+    assert_eq!(shelf.queue.retry_failed(Note::QUEUE).await.expect("it retries"), 1);
+    shelf.seen.wait_for("errs", 6).await;
+    let failed = shelf.until(&id, State::Failed).await;
+    assert_eq!((failed.attempt, failed.attempts), (6, 6));
+    running.close(LIMIT).await.expect("it closes");
+}
+
+/// Kills one of two processes and empties Redis in the middle of many jobs; each job notes its effect in the database.
+#[tokio::test(flavor = "multi_thread")]
+async fn killed_processes_and_an_emptied_redis_lose_no_effect() {
+    const JOBS: i64 = 5_000;
+    let shelf = Shelf::with_redis(Beside::own().await).await.connected().await;
+    let table = "CREATE TABLE effects (job TEXT PRIMARY KEY, runs BIGINT NOT NULL)";
+    shelf.execute(table, table).await;
+    let tests = std::env::current_exe().expect("a test runs from a file");
+    let clerk =
+        tests.parent().and_then(|deps| deps.parent()).expect("target/debug/deps").join("examples/clerk");
+    let start = || {
+        let beside = shelf.beside();
+        Program::start(&clerk, [shelf.address(), beside.url.clone(), beside.prefix.clone()], &[])
+    };
+    let mut clerks = vec![start(), start()];
+    for clerk in &mut clerks {
+        clerk.wait_for("ready", LIMIT).await;
+    }
+    shelf.enqueue_all((0..JOBS).map(|job| format!("job {job}"))).await;
+
+    let count = async |sql: &'static str| -> i64 {
+        let upshelf_queue::Pools::Postgres(pool) = &shelf.pools else { panic!("this test is on PostgreSQL") };
+        sqlx::query_scalar(sql).fetch_one(pool).await.expect("the database counts")
+    };
+    const EFFECTS: &str = "SELECT count(*) FROM effects";
+    wait_until("a quarter of the effects", LONG, async || count(EFFECTS).await >= JOBS / 4).await;
+    clerks[0].kill9();
+    wait_until("half of the effects", LONG, async || count(EFFECTS).await >= JOBS / 2).await;
+    lose(&shelf, Loss::Restarted).await;
+    clerks.push(start());
+    let begun = Instant::now();
+    wait_until("every row to be completed", LONG, async || shelf.rows("completed").await == JOBS).await;
+    let runs = count("SELECT sum(runs)::bigint FROM effects").await;
+    eprintln!("{JOBS} effects, {runs} runs; the last {:?} after Redis was emptied", begun.elapsed());
+    assert_eq!(count(EFFECTS).await, JOBS);
+    // What ran when its process died or Redis forgot it, at most.
+    assert!(runs <= JOBS + 3 * 5, "{runs} runs");
+}
