@@ -201,7 +201,7 @@ fn members_take_every_version_from_the_workspace() {
                 }
                 Some((*inside, line))
             })
-            .filter(|(inside, line)| *inside && line.contains('='))
+            .filter(|(inside, line)| *inside && !line.starts_with('[') && line.contains('='))
             .filter(|(_, line)| !line.contains("workspace = true"))
             .map(|(_, line)| line)
             .collect();
