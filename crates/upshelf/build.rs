@@ -1,5 +1,8 @@
 //! How the program is linked.
-#![expect(clippy::disallowed_methods, reason = "cargo tells a build script about the target in its environment")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "cargo tells a build script about the target in its environment"
+)]
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");

@@ -16,7 +16,7 @@ use clap::{CommandFactory as _, FromArgMatches as _, Parser};
 use crate::commands::Command;
 use crate::config::Config;
 
-/// Gives memory back to the system: a hundred sign-ins at once take as much as the rest of the program five times over.
+/// Gives the memory of hashed passwords back to the system, and SQLite's (see decision 16).
 #[cfg(not(target_env = "msvc"))]
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
