@@ -17,6 +17,8 @@ const OVERHEAD: u64 = 256;
 
 pub(crate) struct Entry {
     pub(crate) value: Arc<dyn Any + Send + Sync>,
+    /// Of its JSON, as in its [`Meta`](crate::shared::Meta); none where it was never written.
+    pub(crate) hash: Option<u64>,
     pub(crate) weight: u64,
     /// The sequence number of the last invalidation before the load began.
     pub(crate) began: u64,

@@ -1,5 +1,6 @@
 //! The level of this process: entries, flights, tags, and the one clock that orders loads and invalidations.
 
+use std::any::Any;
 use std::convert::Infallible;
 use std::fmt;
 use std::sync::Arc;
@@ -172,6 +173,12 @@ impl Local {
         }
         self.entries.remove_if(key, |present| Arc::ptr_eq(present, &entry));
         None
+    }
+
+    /// Finds a value by the hash of its JSON, however old it is.
+    pub(crate) fn find_value(&self, key: &str, hash: u64) -> Option<Arc<dyn Any + Send + Sync>> {
+        let entry = self.entries.peek(key).filter(|entry| entry.hash == Some(hash))?;
+        Some(Arc::clone(&entry.value))
     }
 
     /// Finds what the reader wants, or the flight that brings it, or begins one.

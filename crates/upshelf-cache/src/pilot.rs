@@ -1,5 +1,6 @@
 //! One load from take-off to landing: asks the other level first, loads if it is this one's turn, and stores.
 
+use std::any::Any;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -10,7 +11,7 @@ use tokio::time::{Instant, timeout};
 use crate::entry::{Entry, length, weight};
 use crate::flight::{Flight, Notes, Outcome};
 use crate::local::{Cargo, Local};
-use crate::shared::{Filled, Goods, Lease, Link, Meta, Raw, Shared, Turn};
+use crate::shared::{self, Filled, Goods, Lease, Link, Meta, Raw, Shared, Turn};
 use crate::{Context, Policy, Source, Value};
 
 /// How long an older value is served without another look while somebody else loads.
@@ -143,7 +144,7 @@ impl Pilot {
     pub(crate) fn land_value<T: Value>(&mut self, value: T) -> Arc<Entry> {
         let notes = self.flight.notes().clone();
         let (length, is_kept) = (length(&value), notes.store);
-        let entry = Arc::new(self.entry(value, length, notes));
+        let entry = Arc::new(self.entry(value, None, length, notes));
         self.land(if is_kept { Cargo::Entry(Arc::clone(&entry)) } else { Cargo::Nothing });
         entry
     }
@@ -181,9 +182,11 @@ impl Pilot {
         let mut names = std::mem::take(&mut notes.names);
         names.sort_unstable();
         names.dedup();
-        let entry = Arc::new(self.entry(value, json.len(), notes));
+        let hash = shared::hash(&json);
+        let entry = Arc::new(self.entry(value, Some(hash), json.len(), notes));
         let goods = Goods {
             json: &json,
+            hash,
             tags: &names,
             ttl: entry.deadlines.fresh.saturating_duration_since(entry.loaded_at),
             grace: self.policy.grace_of(),
@@ -264,9 +267,9 @@ impl Pilot {
         if !shared.is_valid(link, &meta).await {
             return None;
         }
-        // Checked as text at once, which is cheaper than each part by itself.
-        let text = std::str::from_utf8(&raw.value).ok();
-        let Some(value) = text.and_then(|text| serde_json::from_str::<T>(text).ok()) else {
+        // What this process had before and has not changed since need not be made of its JSON again.
+        let known = self.local.find_value(&self.key, meta.hash).filter(|value| value.is::<T>());
+        let Some(value) = known.or_else(|| read::<T>(&raw.value)) else {
             self.local.stats.foreign_values.count();
             tracing::debug!(key = &*self.key, "Redis holds a value of another type here");
             return None;
@@ -275,8 +278,9 @@ impl Pilot {
         let age = (meta.ttl + meta.grace).saturating_sub(raw.left);
         let tags = meta.tags.iter().map(|(tag, _)| self.local.tag(tag));
         Some(Entry {
+            value,
+            hash: Some(meta.hash),
             weight: weight::<T>(&self.key, raw.value.len()),
-            value: Arc::new(value),
             began: self.flight.began,
             tags: std::iter::once(self.local.everything()).chain(tags).collect(),
             loaded_at: now.checked_sub(age).unwrap_or(now),
@@ -287,14 +291,15 @@ impl Pilot {
         })
     }
 
-    fn entry<T: Value>(&self, value: T, length: usize, notes: Notes) -> Entry {
+    fn entry<T: Value>(&self, value: T, hash: Option<u64>, length: usize, notes: Notes) -> Entry {
         let now = Instant::now();
         let mut hasher = DefaultHasher::new();
         (&*self.key, self.flight.began).hash(&mut hasher);
         let chance = (hasher.finish() >> 11) as f64 / (1_u64 << 53) as f64;
         Entry {
-            weight: weight::<T>(&self.key, length),
             value: Arc::new(value),
+            hash,
+            weight: weight::<T>(&self.key, length),
             began: self.flight.began,
             tags: notes.tags.into(),
             loaded_at: now,
@@ -312,6 +317,13 @@ impl Drop for Pilot {
             self.land(Cargo::Failure { backoff: self.policy.backoff });
         }
     }
+}
+
+/// Makes a value of its JSON.
+fn read<T: Value>(json: &[u8]) -> Option<Arc<dyn Any + Send + Sync>> {
+    // Checked as text at once, which is cheaper than each part by itself.
+    let value = serde_json::from_str::<T>(std::str::from_utf8(json).ok()?).ok()?;
+    Some(Arc::new(value))
 }
 
 /// Where a value of the other level comes from, as the reader sees it.

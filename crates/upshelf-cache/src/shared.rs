@@ -19,7 +19,7 @@ use tokio::time::{Instant, sleep};
 use upshelf_redis::{Class, Error, Lane, Line, Redis, Script, client};
 
 pub(crate) use self::coherence::Coherence;
-pub(crate) use self::meta::Meta;
+pub(crate) use self::meta::{Meta, hash};
 use self::names::{Names, Value};
 use self::news::Identity;
 use self::peers::Peers;
@@ -131,6 +131,7 @@ impl Question {
 /// A value to be stored.
 pub(crate) struct Goods<'a> {
     pub(crate) json: &'a [u8],
+    pub(crate) hash: u64,
     pub(crate) tags: &'a [Box<str>],
     pub(crate) ttl: Duration,
     pub(crate) grace: Duration,
@@ -284,7 +285,7 @@ impl Shared {
         let meta = Meta {
             ttl: goods.ttl,
             grace: goods.grace,
-            hash: meta::hash(goods.json),
+            hash: goods.hash,
             namespace: (&*lease.link.namespace).into(),
             tags: tags.map(|(tag, token)| ((&**tag).into(), (&*token.text).into())).collect(),
         };

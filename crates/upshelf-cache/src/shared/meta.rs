@@ -11,7 +11,7 @@ pub(crate) struct Meta<'a> {
     pub(crate) ttl: Duration,
     pub(crate) grace: Duration,
     /// Of the value: a foreign program that writes a value writes no meta.
-    pub(super) hash: u64,
+    pub(crate) hash: u64,
     pub(super) namespace: Cow<'a, str>,
     /// Each tag of the value and the token that it had.
     pub(crate) tags: Vec<(Cow<'a, str>, Cow<'a, str>)>,
@@ -45,7 +45,8 @@ impl<'a> Meta<'a> {
     }
 }
 
-pub(super) fn hash(value: &[u8]) -> u64 {
+/// The hash of a value's JSON.
+pub(crate) fn hash(value: &[u8]) -> u64 {
     xxh3_64(value)
 }
 

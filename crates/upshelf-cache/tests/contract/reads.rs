@@ -1,5 +1,7 @@
 //! Reads that wait for Redis together.
 
+use std::sync::Arc;
+
 use futures_util::future::join_all;
 use tokio::time::Duration;
 use upshelf_cache::{Cache, Context, Policy, Region, Source};
@@ -86,4 +88,25 @@ async fn a_server_whose_memory_is_full_goes_on_to_be_read() {
     server.command(&["CONFIG", "SET", "maxmemory", "1"]).await;
     let found = read_all(&two, 2).await;
     assert_eq!(found, [("set".to_owned(), Source::L2), ("loaded 1".to_owned(), Source::Loaded)]);
+}
+
+#[tokio::test]
+async fn a_value_that_is_what_it_was_is_the_same_object_again() {
+    let (server, prefix) = (RedisServer::start().await, unique_prefix());
+    let [one, two] = [(), ()].map(|()| redis(&server.url(), &prefix, DEADLINE));
+    let writer = texts(&linked(builder(), &one).await);
+    // Asks Redis at every read.
+    let reader = texts(&linked(builder().l1_cap(Duration::ZERO), &two).await);
+    let read = async || {
+        let hit = reader.get_or_load(&key(0), load("loaded".to_owned())).await.expect("it does not fail");
+        assert_eq!(hit.source(), Source::L2);
+        hit.into_arc()
+    };
+    writer.set(&key(0), "set".to_owned()).await;
+    let first = read().await;
+    assert!(Arc::ptr_eq(&first, &read().await));
+    writer.set(&key(0), "set anew".to_owned()).await;
+    assert_eq!(*read().await, "set anew");
+    writer.set(&key(0), "set".to_owned()).await;
+    assert_eq!(*read().await, *first);
 }
