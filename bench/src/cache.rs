@@ -26,6 +26,8 @@ const CALLS: usize = 100_000;
 const CONCURRENCY: usize = 50;
 const KEYS: usize = 1_000;
 const INVALIDATIONS: usize = 3_000;
+/// Enough for all values, in bytes.
+const ROOM: u64 = 64 << 20;
 const HOUR: Duration = Duration::from_secs(3_600);
 
 /// A resource as a page shows it.
@@ -63,13 +65,14 @@ pub(crate) fn measure(rounds: usize) -> Result<()> {
         let numbers = [2 * CALLS, at_once, KEYS].map(|number| number.to_string());
         cost(Command::new("node").arg(&script).args([kind, &server.url(), &json]).args(numbers))
     };
-    let mut all = [const { Vec::new() }; 4];
+    let mut all = [const { Vec::new() }; 5];
     let mut sooner = Vec::new();
     for _ in 0..rounds {
         all[0].push(ours("memory")?);
         all[1].push(theirs("memory", 1)?);
-        all[2].push(ours("redis")?);
-        all[3].push(theirs("redis", CONCURRENCY)?);
+        all[2].push(ours("new")?);
+        all[3].push(ours("unchanged")?);
+        all[4].push(theirs("redis", CONCURRENCY)?);
         sooner.extend(heard(&server.url())?);
     }
     let micros = |costs: &[Cost]| median(&costs.iter().map(|cost| cost.0).collect::<Vec<_>>());
@@ -80,8 +83,9 @@ pub(crate) fn measure(rounds: usize) -> Result<()> {
     let names = [
         ("from memory", 1),
         ("from memory: bentocache, tiered get", 1),
-        ("from Redis, 50 at once", 3),
-        ("from Redis: ioredis get + JSON.parse, pipelining by itself", 3),
+        ("from Redis, 50 at once, new to this process", 4),
+        ("from Redis, 50 at once, what it had before", 4),
+        ("from Redis: ioredis get + JSON.parse, pipelining by itself", 4),
     ];
     for ((name, beside), costs) in names.into_iter().zip(&all) {
         let per_second = median(&costs.iter().map(|cost| cost.1).collect::<Vec<_>>());
@@ -95,10 +99,10 @@ pub(crate) fn measure(rounds: usize) -> Result<()> {
     Ok(())
 }
 
-async fn linked(url: &str, cap: Duration) -> Result<Cache> {
+async fn linked(url: &str, cap: Duration, weight: u64) -> Result<Cache> {
     let settings = Settings { fail_fast: Duration::from_secs(5), ..Settings::new(url.parse()?) };
     let redis = Redis::open(settings, &TaskTracker::new(), CancellationToken::new());
-    let cache = Cache::builder().shared(&redis).l1_cap(cap).build();
+    let cache = Cache::builder().shared(&redis).l1_cap(cap).weight(weight).build();
     while cache.is_degraded() {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
@@ -109,12 +113,13 @@ async fn linked(url: &str, cap: Duration) -> Result<Cache> {
 pub(crate) fn read(kind: &str, url: &str) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
-        let (cap, calls, at_once, source) = match kind {
-            "memory" => (HOUR, HITS, 1, Source::L1),
-            // Every read asks Redis whether the value is still there.
-            _ => (Duration::ZERO, CALLS, CONCURRENCY, Source::L2),
+        // Without time every read asks Redis; without room it also makes the value anew.
+        let (cap, weight, calls, at_once, source) = match kind {
+            "memory" => (HOUR, ROOM, HITS, 1, Source::L1),
+            "unchanged" => (Duration::ZERO, ROOM, CALLS, CONCURRENCY, Source::L2),
+            _ => (Duration::ZERO, 1, CALLS, CONCURRENCY, Source::L2),
         };
-        let cache = linked(url, cap).await?;
+        let cache = linked(url, cap, weight).await?;
         let region = cache.region::<Vec<Shown>>("pages", Policy::ttl(HOUR));
         let keys: Arc<Vec<String>> = Arc::new((0..KEYS).map(|n| format!("cache:value:{n}")).collect());
         for key in keys.iter() {
@@ -167,7 +172,7 @@ async fn run(
 fn heard(url: &str) -> Result<Vec<Duration>> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     runtime.block_on(async {
-        let (near, far) = (linked(url, HOUR).await?, linked(url, HOUR).await?);
+        let (near, far) = (linked(url, HOUR, ROOM).await?, linked(url, HOUR, ROOM).await?);
         let region = far.region::<u64>("numbers", Policy::ttl(HOUR));
         let mut times = Vec::with_capacity(INVALIDATIONS);
         for n in 0..INVALIDATIONS {
