@@ -53,7 +53,7 @@ impl Audience {
         if let (NoticeKind::Reverted, Some(author)) = (kind, subject.resource.and_then(|one| one.added_by)) {
             audience.add([author], Interest::Author);
         }
-        audience.listen(Levels::read(tx, subject).await?);
+        audience.listen(Levels::read(tx, kind, subject).await?);
         Ok(audience)
     }
 
@@ -90,10 +90,14 @@ impl Audience {
 }
 
 impl Levels {
-    async fn read(tx: &mut Tx, subject: &Subject<'_>) -> Result<Levels> {
+    async fn read(tx: &mut Tx, kind: NoticeKind, subject: &Subject<'_>) -> Result<Levels> {
         let mut levels = Levels::default();
         if let Some(suggestion) = subject.suggestion {
             levels.add(tx, WatchKind::Suggestion, suggestion.id.0).await?;
+        }
+        // Who watches a category does not ask for the votes on everything in it.
+        if kind == NoticeKind::Voted {
+            return Ok(levels);
         }
         let resource =
             subject.resource.map(|one| one.id).or(subject.suggestion.and_then(|one| one.resource_id));

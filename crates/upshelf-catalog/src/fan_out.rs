@@ -15,15 +15,17 @@ use crate::jobs::connection;
 use crate::letter::of_notice;
 use crate::notices::in_force;
 use crate::unsubscribe::Links;
-use crate::views::{Interest, NoticePayload, NoticeView, Person, SuggestionRef};
+use crate::views::{Interest, NoticePayload, NoticeView, Person, SuggestionRef, VotesTold};
 use crate::wording::{Told, sentence};
-use crate::{Catalog, NoticeKind, Notify, NotifyComment, ResourceRef, Result, SendMail};
+use crate::{Catalog, NoticeKind, Notify, NotifyComment, NotifyVotes, ResourceRef, Result, SendMail};
 
 /// Something that happened, before it is known who hears of it.
 pub(crate) struct Event {
     pub(crate) kind: NoticeKind,
     /// Names it: nobody is told of one event twice.
     pub(crate) key: String,
+    /// Names the group whose unread notices it takes the place of.
+    pub(crate) group: Option<String>,
     pub(crate) at: Time,
     pub(crate) actor: Option<Person>,
     /// Whether nobody did it but the site itself.
@@ -32,6 +34,7 @@ pub(crate) struct Event {
     pub(crate) resource: Option<ResourceRef>,
     pub(crate) log_id: Option<LogId>,
     pub(crate) comment_id: Option<CommentId>,
+    pub(crate) votes: Option<VotesTold>,
     pub(crate) reason: Option<String>,
     /// What to say, where the kind alone does not say it.
     pub(crate) text: Option<String>,
@@ -85,6 +88,7 @@ impl Catalog {
             let notice = NoticeView {
                 seq: delivery.seq,
                 kind: event.kind,
+                group: event.group.clone(),
                 payload,
                 created_at: event.at,
                 read_at: None,
@@ -136,6 +140,9 @@ impl Catalog {
         let key = Options::default().key(format!("{}:{last}", event.key));
         if let Some(comment) = event.comment_id {
             self.queue().enqueue(connection(tx), &NotifyComment { comment, after }, key).await?;
+        } else if let (Some(votes), Some(SuggestionRef { id, .. })) = (event.votes, &event.suggestion) {
+            let job = NotifyVotes { suggestion: *id, votes: votes.up + votes.down, after };
+            self.queue().enqueue(connection(tx), &job, key).await?;
         } else if let Some(log) = event.log_id {
             self.queue().enqueue(connection(tx), &Notify { log, after }, key).await?;
         }
@@ -154,6 +161,7 @@ impl Event {
             },
             suggestion: self.suggestion.as_ref(),
             resource: self.resource.as_ref().map(|resource| resource.title.as_str()),
+            votes: self.votes,
         };
         NoticePayload {
             text: self.text.clone().unwrap_or_else(|| sentence(&told)),
@@ -163,6 +171,7 @@ impl Event {
             suggestion: self.suggestion.clone(),
             resource: self.resource.clone(),
             comment_id: self.comment_id,
+            votes: self.votes,
             reason: self.reason.clone(),
         }
     }
@@ -172,6 +181,7 @@ impl Event {
             member_id: *member_id,
             kind: self.kind.as_str().to_owned(),
             event_key: self.key.clone(),
+            group: self.group.clone(),
             payload: serde_json::to_value(payload).expect("a payload is plain JSON"),
             at: self.at,
         }

@@ -73,6 +73,36 @@ impl Job for NotifyComment {
     const QUEUE: &'static str = "notifications";
 }
 
+/// Tells those concerned how many people voted on a suggestion: the next of them, and leaves a job for the rest.
+///
+/// Idempotent: a member has at most one notice and one mail of so many votes.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct NotifyVotes {
+    /// The suggestion.
+    pub suggestion: SuggestionId,
+    /// How many votes it had when this was decided.
+    pub votes: i64,
+    /// The last of those who are told already; nobody is at first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<MemberId>,
+}
+
+impl Job for NotifyVotes {
+    const NAME: &'static str = "notify-votes";
+    const QUEUE: &'static str = "notifications";
+}
+
+/// Looks for votes that nobody was told of.
+///
+/// Idempotent: how many votes were told is noted with the jobs that tell them.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct TellOfVotes {}
+
+impl Job for TellOfVotes {
+    const NAME: &'static str = "tell-of-votes";
+    const QUEUE: &'static str = "notifications";
+}
+
 /// Hands a mail to the mail server.
 ///
 /// Idempotent as far as mail can be: one that is noted as sent is not sent again, and one worker at a time has it in hand.

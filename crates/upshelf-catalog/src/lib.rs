@@ -75,8 +75,8 @@ pub use fan_out::notices_channel;
 pub use import::{ImportReport, ImportRequest, preview};
 pub use invalidation::cascade;
 pub use jobs::{
-    AutoApproval, CheckLinks, CleanUp, CountUse, Invalidate, Notify, NotifyComment, QUEUES,
-    ReconcileStandings, RecountPopularity, SendMail, SweepApprovals, WriteDigests,
+    AutoApproval, CheckLinks, CleanUp, CountUse, Invalidate, Notify, NotifyComment, NotifyVotes, QUEUES,
+    ReconcileStandings, RecountPopularity, SendMail, SweepApprovals, TellOfVotes, WriteDigests,
 };
 pub use links::{LinkNoted, LinkSight};
 pub use mails::{HeldMail, Taking};
@@ -97,7 +97,7 @@ pub use unsubscribe::MailKind;
 pub use views::{
     AnalyticsView, ApiKeyView, CategoryNode, CategoryRef, CollectionPage, CollectionView, CommentView,
     DayView, HistoryCause, HistoryEntry, Interest, NoticePayload, NoticeView, Person, ProfileView,
-    ResourceView, SuggestionRef, UsedResource,
+    ResourceView, SuggestionRef, UsedResource, VotesTold,
 };
 pub use votes::{VOTES_CHANNEL, VoteView, may_vote};
 

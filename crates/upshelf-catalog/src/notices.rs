@@ -27,6 +27,8 @@ pub enum NoticeKind {
     Conflicted,
     /// A resource was put back to an earlier version.
     Reverted,
+    /// People voted on a suggestion; told together, every minute or so.
+    Voted,
     /// Somebody commented on a suggestion.
     Commented,
     /// The member's role changed.
@@ -37,7 +39,7 @@ pub enum NoticeKind {
 
 impl NoticeKind {
     /// Every kind there is.
-    pub const ALL: [NoticeKind; 10] = [
+    pub const ALL: [NoticeKind; 11] = [
         NoticeKind::Suggested,
         NoticeKind::Approved,
         NoticeKind::Rejected,
@@ -45,6 +47,7 @@ impl NoticeKind {
         NoticeKind::Withdrawn,
         NoticeKind::Conflicted,
         NoticeKind::Reverted,
+        NoticeKind::Voted,
         NoticeKind::Commented,
         NoticeKind::RoleChanged,
         NoticeKind::Security,
@@ -60,6 +63,7 @@ impl NoticeKind {
             NoticeKind::Withdrawn => "withdrawn",
             NoticeKind::Conflicted => "conflicted",
             NoticeKind::Reverted => "reverted",
+            NoticeKind::Voted => "voted",
             NoticeKind::Commented => "commented",
             NoticeKind::RoleChanged => "role_changed",
             NoticeKind::Security => "security",
@@ -104,6 +108,7 @@ pub(crate) fn notice_view(notice: Notice) -> Option<NoticeView> {
     Some(NoticeView {
         seq: notice.seq,
         kind: NoticeKind::find(&notice.kind)?,
+        group: notice.group,
         payload: serde_json::from_value(notice.payload.0).ok()?,
         created_at: notice.created_at,
         read_at: notice.read_at,

@@ -218,6 +218,15 @@ pub struct SuggestionRef {
     pub title: String,
 }
 
+/// How many people voted on a suggestion, as a notice tells it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct VotesTold {
+    /// For it.
+    pub up: i64,
+    /// Against it.
+    pub down: i64,
+}
+
 /// What a notice is about.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct NoticePayload {
@@ -235,6 +244,9 @@ pub struct NoticePayload {
     pub resource: Option<ResourceRef>,
     /// Which comment.
     pub comment_id: Option<CommentId>,
+    /// How many people voted, where that is what happened.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub votes: Option<VotesTold>,
     /// Why, in the actor's words.
     pub reason: Option<String>,
 }
@@ -246,6 +258,8 @@ pub struct NoticeView {
     pub seq: i64,
     /// What happened.
     pub kind: NoticeKind,
+    /// Names its group, if it has one: it took the place of the unread ones of the group before it.
+    pub group: Option<String>,
     /// What it is about.
     pub payload: NoticePayload,
     /// When it happened.

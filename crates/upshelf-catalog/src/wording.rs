@@ -3,7 +3,7 @@
 use upshelf_store::SuggestionKind;
 
 use crate::NoticeKind;
-use crate::views::{Interest, SuggestionRef};
+use crate::views::{Interest, SuggestionRef, VotesTold};
 
 /// Everything that a sentence is made of.
 pub(crate) struct Told<'a> {
@@ -12,6 +12,7 @@ pub(crate) struct Told<'a> {
     pub(crate) actor: Option<&'a str>,
     pub(crate) suggestion: Option<&'a SuggestionRef>,
     pub(crate) resource: Option<&'a str>,
+    pub(crate) votes: Option<VotesTold>,
 }
 
 /// Says what happened to the member it happened to.
@@ -32,6 +33,12 @@ pub(crate) fn sentence(told: &Told<'_>) -> String {
         NoticeKind::Conflicted => format!("{whose} could not be applied."),
         NoticeKind::Reverted => {
             format!("{actor} put “{}” back to an earlier version.", told.resource.unwrap_or("a resource"))
+        }
+        NoticeKind::Voted => {
+            let VotesTold { up, down } = told.votes.unwrap_or(VotesTold { up: 0, down: 0 });
+            let people = if up + down == 1 { "person" } else { "people" };
+            let whose = if told.interest == Interest::Author { "your" } else { "the" };
+            format!("{} {people} voted on {whose} suggestion {what}: {up} for it, {down} against.", up + down)
         }
         NoticeKind::Commented => match told.interest {
             Interest::Author => format!("{actor} commented on your suggestion {what}."),
@@ -66,7 +73,8 @@ mod tests {
         };
         let say = |kind, interest| {
             let (actor, resource) = (Some("grace"), Some("Loom"));
-            sentence(&Told { kind, interest, actor, suggestion: Some(&suggestion), resource })
+            let votes = Some(VotesTold { up: 10, down: 2 });
+            sentence(&Told { kind, interest, actor, suggestion: Some(&suggestion), resource, votes })
         };
         assert_eq!(
             say(NoticeKind::Approved, Interest::Author),
@@ -80,6 +88,10 @@ mod tests {
         assert_eq!(
             say(NoticeKind::Commented, Interest::Author),
             "grace commented on your suggestion to add “Loom”."
+        );
+        assert_eq!(
+            say(NoticeKind::Voted, Interest::Author),
+            "12 people voted on your suggestion to add “Loom”: 10 for it, 2 against."
         );
         assert_eq!(
             say(NoticeKind::Reverted, Interest::Watcher),

@@ -64,6 +64,7 @@ mod search_texts;
 mod sessions;
 mod settings;
 mod suggestions;
+mod told_votes;
 mod types;
 mod votes;
 mod watches;

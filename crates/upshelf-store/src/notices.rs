@@ -16,6 +16,10 @@ pub struct Notice {
     pub seq: i64,
     /// What happened, as a word.
     pub kind: String,
+    /// Names its group, if it has one: it took the place of the unread ones before it.
+    #[sqlx(rename = "group_key")]
+    #[serde(rename = "group")]
+    pub group: Option<String>,
     /// What it is about.
     #[schema(value_type = Object)]
     pub payload: Document,
@@ -34,6 +38,8 @@ pub struct NewNotice {
     pub kind: String,
     /// Names the event: a member gets one notice of it, however often it is added.
     pub event_key: String,
+    /// Names a group: of its unread notices a member sees the newest alone.
+    pub group: Option<String>,
     /// What it is about.
     pub payload: Value,
     /// When it happened.
@@ -85,6 +91,11 @@ impl Tx {
         }
         if !new.is_empty() {
             self.insert_notices(&new).await?;
+            for (notice, seq) in &new {
+                if let Some(group) = &notice.group {
+                    self.replace_notices(notice, group, *seq).await?;
+                }
+            }
         }
         let unread = self.count_unread_of(last.keys().copied()).await?;
         Ok(placed
@@ -139,12 +150,15 @@ impl Tx {
             new.iter().map(|(notice, seq)| (notice.member_id, *seq)).collect();
         on!(self, db => {
             let mut sql =
-                QueryBuilder::new("INSERT INTO notices (member_id, seq, kind, event_key, payload, created_at) ");
+                QueryBuilder::new(
+                "INSERT INTO notices (member_id, seq, kind, event_key, group_key, payload, created_at) ",
+            );
             sql.push_values(new, |mut row, (notice, seq)| {
                 row.push_bind(notice.member_id)
                     .push_bind(seq)
                     .push_bind(&notice.kind)
                     .push_bind(&notice.event_key)
+                    .push_bind(&notice.group)
                     .push_bind(Json(&notice.payload))
                     .push_bind(notice.at);
             });
@@ -160,6 +174,21 @@ impl Tx {
             sql.build().persistent(false).execute(db).await.map(|_| ())
         })
         .during("number notices")
+    }
+
+    /// Lets a notice stand for the unread ones of its group before it.
+    async fn replace_notices(&mut self, notice: &NewNotice, group: &str, seq: i64) -> Result<()> {
+        const SQL: &str = "UPDATE notices SET replaced_by = $3, read_at = $4
+            WHERE member_id = $1 AND group_key = $2 AND seq < $3 AND read_at IS NULL";
+        on!(self, db => sqlx::query(SQL)
+            .bind(notice.member_id)
+            .bind(group)
+            .bind(seq)
+            .bind(notice.at)
+            .execute(db)
+            .await
+            .map(|_| ()))
+        .during("group notices")
     }
 
     async fn count_unread_of(
@@ -195,7 +224,8 @@ impl Tx {
         let before = page.after()?.unwrap_or(i64::MAX);
         let rows = on!(self, db => {
             let mut sql = QueryBuilder::new(
-                "SELECT seq, kind, payload, created_at, read_at FROM notices WHERE member_id = ",
+                "SELECT seq, kind, group_key, payload, created_at, read_at FROM notices
+                WHERE replaced_by IS NULL AND member_id = ",
             );
             sql.push_bind(member).push(" AND seq < ").push_bind(before);
             if unread_only {

@@ -3,7 +3,7 @@
 //! | queue | jobs | started by |
 //! | --- | --- | --- |
 //! | `auto-approval` | a look at a ripe suggestion; a sweep for forgotten ones | votes, in their commit; every 5 minutes |
-//! | `notifications` | notices of the log's entries and of comments | decisions and comments, in their commit |
+//! | `notifications` | notices of the log's entries and of comments; of votes | decisions and comments, in their commit; every minute |
 //! | `analytics` | adding up counts; popularity | every few seconds; every 15 minutes |
 //! | `email` | handing a mail over; daily mails | notices, in their commit; once a day |
 //! | `cleanup` | putting away what is too old; forgetting what a process left stale in Redis; mending standings there; looking at links | once an hour; changes, in their commit; every minute; every 10 minutes |
@@ -27,8 +27,8 @@ use anyhow::{Context as _, Result};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use upshelf_catalog::{
-    AutoApproval, Catalog, CheckLinks, CleanUp, CountUse, Invalidate, Notify, NotifyComment,
-    ReconcileStandings, RecountPopularity, SendMail, SweepApprovals, WriteDigests,
+    AutoApproval, Catalog, CheckLinks, CleanUp, CountUse, Invalidate, Notify, NotifyComment, NotifyVotes,
+    ReconcileStandings, RecountPopularity, SendMail, SweepApprovals, TellOfVotes, WriteDigests,
 };
 use upshelf_queue::{Handlers, Running};
 use upshelf_session::Sessions;
@@ -148,12 +148,15 @@ fn handlers(
         .on(with!(catalog, |_job: SweepApprovals, context| auto_approval::sweep(catalog, context)))
         .on(with!(catalog, |job: Notify, context| notifications::entry(catalog, job)))
         .on(with!(catalog, |job: NotifyComment, context| notifications::comment(catalog, job)))
+        .on(with!(catalog, |job: NotifyVotes, context| notifications::votes(catalog, job)))
+        .on(with!(catalog, |_job: TellOfVotes, context| notifications::tell_of_votes(catalog, context)))
         .on(with!(catalog, |job: CountUse, context| analytics::count(catalog, job)))
         .on(with!(catalog, |_job: RecountPopularity, context| analytics::recount(catalog, context)))
         .on(with!(catalog, |job: SendMail, context| email::send(catalog, postman.clone(), job)))
         .on(with!(catalog, |_job: WriteDigests, context| email::digests(catalog, context)))
         .on(with!(catalog, |_job: CleanUp, context| cleanup::run(catalog, sessions.clone(), context)))
         .on(with!(catalog, |job: Invalidate, context| cleanup::invalidate(catalog, job)))
+        .periodic(&TellOfVotes::default(), MINUTE, false)
         .periodic(&SweepApprovals::default(), 5 * MINUTE, true)
         .periodic(&RecountPopularity::default(), 15 * MINUTE, true)
         .periodic(&CleanUp::default(), 60 * MINUTE, true)

@@ -164,6 +164,9 @@ impl Site {
             "notify-comment" => {
                 catalog.deliver_comment(&serde_json::from_value(payload).expect("its own payload")).await
             }
+            "notify-votes" => {
+                catalog.deliver_votes(&serde_json::from_value(payload).expect("its own payload")).await
+            }
             other => panic!("no job of the queue is called {other}"),
         };
         self.catalog.queue().remove(id).await.expect("a job can be removed");

@@ -297,6 +297,51 @@ contract! {
         Ok(())
     }
 
+    async fn votes_are_told_together_and_what_is_unread_is_brought_up_to_date(site: &Site) -> Result<()> {
+        let (ada, wes) = (site.member("ada").await, site.member("wes").await);
+        let shelf = site.shelve().await;
+        let catalog = &site.catalog;
+        let suggestion = site.edit(&ada, shelf[0]).await;
+        site.deliver_all().await;
+        assert_eq!(catalog.tell_of_votes().await?, 0, "nobody voted");
+        catalog.watch(&wes, WatchKind::Suggestion, suggestion.id.0, WatchLevel::Watching).await?;
+        let nearby = site.member("nell").await;
+        catalog.watch(&nearby, WatchKind::Resource, shelf[0].0, WatchLevel::Watching).await?;
+        let vote = async |name: &str, side| {
+            let voter = site.member(name).await;
+            catalog.vote(&voter, suggestion.id, Some(side), None).await.map(|_| voter)
+        };
+        let fickle = vote("vera", Side::Up).await?;
+        vote("vito", Side::Down).await?;
+        assert_eq!((catalog.tell_of_votes().await?, catalog.tell_of_votes().await?), (1, 0));
+        let job = site.due("notifications").await.pop().expect("there is a job").1;
+        assert_eq!(site.deliver_all().await, 2, "the author, and who watches just this");
+        vote("vic", Side::Up).await?;
+        assert_eq!(catalog.tell_of_votes().await?, 1);
+        site.deliver_all().await;
+
+        let text = "3 people voted on your suggestion to edit “Jacquard”: 2 for it, 1 against.";
+        let told = inbox(catalog, &ada).await;
+        assert_eq!(told, [(NoticeKind::Voted, Interest::Author, text.to_owned())]);
+        assert_eq!(catalog.unread(&ada).await?, 1);
+        assert_eq!(catalog.deliver_votes(&serde_json::from_value(job)?).await?, 0, "told before");
+        assert_eq!(inbox(catalog, &wes).await.len(), 1);
+        assert!(inbox(catalog, &nearby).await.is_empty());
+
+        // What was read stays; who takes a vote back and gives it again is no news.
+        catalog.read_notices(&ada, 9).await?;
+        catalog.vote(&fickle, suggestion.id, None, None).await?;
+        assert_eq!(catalog.tell_of_votes().await?, 0);
+        catalog.vote(&fickle, suggestion.id, Some(Side::Down), None).await?;
+        assert_eq!(catalog.tell_of_votes().await?, 0);
+        vote("vince", Side::Up).await?;
+        assert_eq!(catalog.tell_of_votes().await?, 1);
+        site.deliver_all().await;
+        assert_eq!(inbox(catalog, &ada).await.len(), 2);
+        assert_eq!(catalog.unread(&ada).await?, 1);
+        Ok(())
+    }
+
     async fn who_is_shut_out_is_told_nothing(site: &Site) -> Result<()> {
         let (ada, curator) = (site.member("ada").await, site.officer("grace", Role::Curator).await);
         let shelf = site.shelve().await;

@@ -10,6 +10,7 @@ fn notice(f: &Fixture, member_id: MemberId, event_key: &str) -> NewNotice {
         member_id,
         kind: "approved".to_owned(),
         event_key: event_key.to_owned(),
+        group: None,
         payload: json!({"about": event_key}),
         at: f.now(),
     }
@@ -41,6 +42,30 @@ contract! {
         assert_eq!(seen, [(2, 2, true), (1, 2, false), (2, 2, false)]);
         assert!(tx.add_notices(&[]).await?.is_empty());
         assert_eq!(tx.count_unread(ada).await?, 2);
+        Ok(())
+    }
+
+    async fn of_a_groups_unread_notices_the_newest_stands_alone(f: &Fixture) -> Result<()> {
+        let (ada, bob) = (f.member("Ada").await, f.member("Bob").await);
+        let grouped = |member, key: &str| NewNotice { group: Some("votes".to_owned()), ..notice(f, member, key) };
+        let mut tx = f.write().await;
+        let first = [grouped(ada, "1"), notice(f, ada, "a"), grouped(bob, "1")];
+        tx.add_notices(&first).await?;
+        let delivered = tx.add_notices(&[grouped(ada, "2"), notice(f, ada, "b"), grouped(ada, "1")]).await?;
+        let seen: Vec<_> = delivered.iter().map(|d| (d.seq, d.unread, d.is_new)).collect();
+        assert_eq!(seen, [(3, 3, true), (4, 3, true), (1, 3, false)]);
+        let seqs = async |tx: &mut upshelf_store::Tx, member| {
+            let page = tx.list_notices(member, false, &PageRequest::first(9)).await.expect("an inbox opens");
+            page.items.into_iter().map(|notice| notice.seq).collect::<Vec<_>>()
+        };
+        assert_eq!(seqs(&mut tx, ada).await, [4, 3, 2]);
+        assert_eq!(seqs(&mut tx, bob).await, [1], "another's inbox is left alone");
+
+        // What was read stays, and the next stands beside it.
+        tx.read_notices(ada, 9, f.now()).await?;
+        tx.add_notices(&[grouped(ada, "3")]).await?;
+        assert_eq!(seqs(&mut tx, ada).await, [5, 4, 3, 2]);
+        assert_eq!(tx.count_unread(ada).await?, 1);
         Ok(())
     }
 

@@ -56,6 +56,7 @@ pub(crate) fn label(kind: NoticeKind) -> &'static str {
         NoticeKind::Withdrawn => "A suggestion was taken back",
         NoticeKind::Conflicted => "A suggestion came into conflict",
         NoticeKind::Reverted => "A resource was reverted",
+        NoticeKind::Voted => "People voted on my suggestion",
         NoticeKind::Commented => "Somebody commented",
         NoticeKind::RoleChanged => "My role changed",
         NoticeKind::Security => "The safety of my account",
