@@ -8,24 +8,27 @@ use sqlx::{ConnectOptions as _, Connection as _};
 
 use crate::database::SQLITE;
 use crate::error::During;
-use crate::{Error, Pools, Result, Store};
+use crate::{Error, Result, Store};
+
+/// How long to wait for a moment in which nobody changes the file itself.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 impl Store {
-    /// Writes a copy of the library, as it is at one moment, to `file`; members go on reading and writing meanwhile.
-    /// The file appears under its name when it is complete and on the disk.
+    /// Writes a copy of the library at `library`, as it is at one moment, to `file`; members go on reading and writing
+    /// meanwhile. The library itself is not touched, and keeps the tables of the program that wrote it. The file appears
+    /// under its name when it is complete and on the disk.
     ///
     /// # Errors
-    /// [`Error::Backup`] when the file exists, or the library is in PostgreSQL, which has `pg_dump` for this;
-    /// [`Error::File`] and [`Error::Database`] when it cannot be written.
-    pub async fn backup(&self, file: &Path) -> Result<()> {
-        let Pools::Sqlite { read, .. } = &self.pools else {
-            return Err(Error::Backup("a library in PostgreSQL is backed up with pg_dump".to_owned()));
-        };
+    /// [`Error::Backup`] when the file exists, or the library is damaged, not Upshelf's or newer than this program;
+    /// [`Error::File`] and [`Error::Database`] when the copy cannot be written.
+    pub async fn backup(library: &Path, file: &Path) -> Result<()> {
         if exists(file).await? {
             return Err(Error::Backup(format!("{} exists already", file.display())));
         }
-        let mut connection = read.acquire().await.during("reach the database")?;
+        let mut connection = open(library).await?;
+        check(&mut connection, library).await?;
         let part = copy(&mut connection, file).await?;
+        connection.close().await.during("close the library")?;
         put_in_place(&part, file).await
     }
 
@@ -35,12 +38,7 @@ impl Store {
     /// [`Error::Backup`] when the copy is damaged, not Upshelf's or newer than this program, when there is a library
     /// and `force` is not set, or when that is in use.
     pub async fn restore(copy_file: &Path, library: &Path, force: bool) -> Result<()> {
-        let mut connection = SqliteConnectOptions::new()
-            .filename(copy_file)
-            .read_only(true)
-            .connect()
-            .await
-            .during("open the copy")?;
+        let mut connection = open(copy_file).await?;
         check(&mut connection, copy_file).await?;
         let replaces = exists(library).await?;
         if replaces && !force {
@@ -57,6 +55,12 @@ impl Store {
         }
         put_in_place(&part, library).await
     }
+}
+
+/// Opens a library only to read it.
+async fn open(file: &Path) -> Result<SqliteConnection> {
+    let options = SqliteConnectOptions::new().filename(file).read_only(true).busy_timeout(PATIENCE);
+    options.connect().await.during("open the library")
 }
 
 /// Says whether this is a whole library with tables that this program knows.

@@ -1,7 +1,7 @@
 use std::path::Path;
 
 use anyhow::Result;
-use upshelf_store::{Error, Store};
+use upshelf_store::{Error, Pools, Store};
 use upshelf_testkit::{contract, temp_dir};
 
 use crate::fixture::Fixture;
@@ -33,7 +33,7 @@ contract! {
         // A write that is under way is not part of the copy, and does not stop it.
         let mut tx = f.write().await;
         tx.put_setting("half", "written").await?;
-        f.store.backup(&copy).await?;
+        Store::backup(f.file(), &copy).await?;
         tx.commit().await?;
         f.resource("https://example.org/2", "Before, but later").await;
 
@@ -48,12 +48,26 @@ contract! {
         Ok(())
     }
 
+    async fn a_library_of_an_older_program_is_copied_as_it_is(f: &Fixture) -> Result<()> {
+        let folder = temp_dir();
+        let copy = folder.path().join("copy.db");
+        f.sabotage("DELETE FROM _sqlx_migrations WHERE version = (SELECT MAX(version) FROM _sqlx_migrations)").await;
+        let versions = async |store: &Store| {
+            let Pools::Sqlite { read, .. } = store.pools() else { panic!("it is SQLite") };
+            sqlx::query_scalar::<_, i64>("SELECT COUNT(*) FROM _sqlx_migrations").fetch_one(read).await
+        };
+        let before = versions(&f.store).await?;
+        Store::backup(f.file(), &copy).await?;
+        assert_eq!(versions(&f.store).await?, before, "the library was left alone");
+        Ok(())
+    }
+
     async fn nothing_is_overwritten_unless_forced(f: &Fixture) -> Result<()> {
         let folder = temp_dir();
         let (copy, library) = (folder.path().join("copy.db"), folder.path().join("library.db"));
         f.resource("https://example.org/1", "First").await;
-        f.store.backup(&copy).await?;
-        assert!(reason(f.store.backup(&copy).await).ends_with("exists already"));
+        Store::backup(f.file(), &copy).await?;
+        assert!(reason(Store::backup(f.file(), &copy).await).ends_with("exists already"));
         Store::restore(&copy, &library, false).await?;
 
         let open = Store::open(&Store::sqlite_url(&library)).await?;
@@ -63,7 +77,7 @@ contract! {
         open.close().await;
         f.resource("https://example.org/2", "First and second").await;
         let newer = folder.path().join("newer.db");
-        f.store.backup(&newer).await?;
+        Store::backup(f.file(), &newer).await?;
         Store::restore(&newer, &library, true).await?;
         assert_eq!(titles(&library, "first").await?, ["First", "First and second"]);
         Ok(())
@@ -79,7 +93,7 @@ contract! {
         for i in 0..50 {
             f.described(&format!("https://example.org/{i}"), "Title", &"word ".repeat(500)).await;
         }
-        f.store.backup(&file("damaged.db")).await?;
+        Store::backup(f.file(), &file("damaged.db")).await?;
         let mut bytes = std::fs::read(file("damaged.db"))?;
         let half = bytes.len() / 2;
         bytes[half..].fill(0xAB);
@@ -89,20 +103,14 @@ contract! {
 
         f.sabotage("INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time)
             VALUES (9999, 'from the future', TRUE, x'00', 0)").await;
-        f.store.backup(&file("newer.db")).await?;
+        assert!(reason(Store::backup(f.file(), &file("refused.db")).await).ends_with("newer than this program"));
+        f.sabotage("PRAGMA wal_checkpoint(TRUNCATE)").await;
+        std::fs::copy(f.file(), file("newer.db"))?;
         let newer = reason(Store::restore(&file("newer.db"), &library, false).await);
         assert!(newer.ends_with("newer than this program"));
         assert!(Store::restore(&file("missing.db"), &library, false).await.is_err());
-        assert!(!library.exists() && !file("missing.db").exists());
+        assert!(Store::backup(&file("missing.db"), &file("refused.db")).await.is_err());
+        assert!(["library.db", "missing.db", "refused.db"].iter().all(|name| !file(name).exists()));
         Ok(())
-    }
-}
-
-contract! {
-    parts { postgres => Fixture::postgres().await }
-
-    async fn a_library_in_postgres_is_left_to_its_own_tools(f: &Fixture) {
-        let folder = temp_dir();
-        assert!(reason(f.store.backup(&folder.path().join("copy.db")).await).contains("pg_dump"));
     }
 }

@@ -1,6 +1,7 @@
 //! An empty library on either engine, with a clock that the test moves.
 
 use std::any::Any;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use upshelf_store::{
@@ -15,6 +16,7 @@ pub(crate) struct Fixture {
     pub(crate) store: Store,
     pub(crate) clock: Clock,
     pub(crate) hand: HandClock,
+    file: PathBuf,
     /// The folder or the database, which goes away with the fixture.
     pub(crate) place: Box<dyn Any + Send + Sync>,
 }
@@ -22,8 +24,8 @@ pub(crate) struct Fixture {
 impl Fixture {
     pub(crate) async fn sqlite() -> Fixture {
         let folder = temp_dir();
-        let url = Store::sqlite_url(&folder.path().join("upshelf.db"));
-        Fixture::open(&url, Box::new(folder)).await
+        let file = folder.path().join("upshelf.db");
+        Fixture { file: file.clone(), ..Fixture::open(&Store::sqlite_url(&file), Box::new(folder)).await }
     }
 
     pub(crate) async fn postgres() -> Fixture {
@@ -39,7 +41,12 @@ impl Fixture {
             let hand = hand.clone();
             move || hand.now()
         });
-        Fixture { store, clock, hand, place }
+        Fixture { store, clock, hand, file: PathBuf::new(), place }
+    }
+
+    /// The file of a library in SQLite.
+    pub(crate) fn file(&self) -> &Path {
+        &self.file
     }
 
     pub(crate) fn now(&self) -> Time {

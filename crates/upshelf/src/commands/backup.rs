@@ -1,21 +1,20 @@
 use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
+use upshelf_store::Store;
 
 use crate::config::Config;
 use crate::progress::Progress;
-use crate::site::Site;
 
 pub(super) async fn run(file: &Path, config: &Config) -> Result<()> {
-    match config.database_file() {
-        None => bail!("a PostgreSQL library is backed up with pg_dump"),
-        Some(database) if !database.exists() => bail!("there is no library in {}", config.data_dir.display()),
-        Some(_) => {}
+    let Some(library) = config.database_file() else {
+        bail!("a PostgreSQL library is backed up with pg_dump")
+    };
+    if !library.exists() {
+        bail!("there is no library in {}", config.data_dir.display());
     }
     let progress = Progress::of("backing up");
-    let site = Site::open(config).await?;
-    let done = site.store.backup(file).await;
-    site.close().await;
+    let done = Store::backup(&library, file).await;
     done.with_context(|| format!("could not back up into {}", file.display()))?;
     drop(progress);
     let size = std::fs::metadata(file).map(|file| file.len()).unwrap_or_default();
