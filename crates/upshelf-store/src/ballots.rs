@@ -220,7 +220,7 @@ impl Tx {
         let rows: Vec<(MemberId, Option<Time>)> = on!(self, db => {
             let mut sql = QueryBuilder::new("SELECT id, banned_at FROM members WHERE id IN (");
             let mut list = sql.separated(", ");
-            for id in &ids {
+            for id in rounded(&ids) {
                 list.push_bind(id);
             }
             sql.push(") ORDER BY id").push(share);
@@ -240,7 +240,7 @@ impl Tx {
                     FROM suggestions WHERE id IN (",
             );
             let mut list = sql.separated(", ");
-            for id in &ids {
+            for id in rounded(&ids) {
                 list.push_bind(id);
             }
             sql.push(") ORDER BY id").push(lock);
@@ -258,7 +258,7 @@ impl Tx {
                 "SELECT suggestion_id, member_id, value FROM votes
                     WHERE NOT void AND (suggestion_id, member_id) IN (",
             );
-            sql.push_values(&pairs, |mut row, (suggestion, member)| {
+            sql.push_values(rounded(&pairs), |mut row, (suggestion, member)| {
                 row.push_bind(suggestion).push_bind(member);
             });
             sql.push(")");
@@ -269,13 +269,14 @@ impl Tx {
     }
 
     async fn write_votes(&mut self, votes: &BTreeMap<(SuggestionId, MemberId), &Cast>) -> Result<()> {
-        let (cast, retracted): (Vec<&&Cast>, Vec<&&Cast>) =
-            votes.values().partition(|cast| cast.side.is_some());
+        let (cast, retracted): (Vec<&Cast>, Vec<&Cast>) =
+            votes.values().copied().partition(|cast| cast.side.is_some());
         if !cast.is_empty() {
             on!(self, db => {
-                let mut sql =
-                    QueryBuilder::new("INSERT INTO votes (suggestion_id, member_id, value, void, origin, cast_at) ");
-                sql.push_values(cast, |mut row, cast| {
+                let mut sql = QueryBuilder::new(
+                    "INSERT INTO votes (suggestion_id, member_id, value, void, origin, cast_at) SELECT DISTINCT * FROM (",
+                );
+                sql.push_values(rounded(cast.iter().copied()), |mut row, cast| {
                     row.push_bind(cast.suggestion)
                         .push_bind(cast.member)
                         .push_bind(cast.side.map_or(0, i64::from))
@@ -283,9 +284,10 @@ impl Tx {
                         .push_bind(&cast.origin)
                         .push_bind(cast.at);
                 });
+                // Without a condition SQLite takes what follows for that of a join.
                 sql.push(
-                    " ON CONFLICT (suggestion_id, member_id) DO UPDATE SET value = excluded.value, void = excluded.void,
-                        origin = excluded.origin, cast_at = excluded.cast_at",
+                    ") AS v WHERE TRUE ON CONFLICT (suggestion_id, member_id) DO UPDATE SET value = excluded.value,
+                        void = excluded.void, origin = excluded.origin, cast_at = excluded.cast_at",
                 );
                 sql.build().execute(db).await.map(|_| ())
             })
@@ -294,7 +296,7 @@ impl Tx {
         if !retracted.is_empty() {
             on!(self, db => {
                 let mut sql = QueryBuilder::new("DELETE FROM votes WHERE (suggestion_id, member_id) IN (");
-                sql.push_values(retracted, |mut row, cast| {
+                sql.push_values(rounded(retracted.iter().copied()), |mut row, cast| {
                     row.push_bind(cast.suggestion).push_bind(cast.member);
                 });
                 sql.push(")");
@@ -312,7 +314,7 @@ impl Tx {
                 "UPDATE suggestions SET up = v.column2, down = v.column3, score = v.column4, version = v.column5,
                     hot = v.column6, controversy = v.column7 FROM (",
             );
-            sql.push_values(touched, |mut row, touched| {
+            sql.push_values(rounded(touched), |mut row, touched| {
                 let standing = touched.standing;
                 row.push_bind(touched.id)
                     .push_bind(standing.up)
@@ -327,4 +329,14 @@ impl Tx {
         })
         .during("write standings")
     }
+}
+
+/// Repeats the last of some items until their number is a power of two. A statement for each number from 1 on would have to be
+/// prepared by each connection; so there are few, and soon all are.
+fn rounded<'a, T>(items: impl IntoIterator<Item = &'a T>) -> Vec<&'a T> {
+    let mut items: Vec<&T> = items.into_iter().collect();
+    if let Some(last) = items.last().copied() {
+        items.resize(items.len().next_power_of_two(), last);
+    }
+    items
 }
