@@ -84,8 +84,7 @@ impl<H: House> Dialogue<H> {
             },
         };
         let visitor = Arc::new(welcome.visitor);
-        self.live.inner.peers.name(self.outbox.id, &visitor);
-        self.visitor = Some(visitor.clone());
+        self.enter(&visitor).await?;
         let ttl = self.open(welcome.expires_in);
 
         let mut joined: Vec<(String, Joined)> = Vec::new();
@@ -135,14 +134,23 @@ impl<H: House> Dialogue<H> {
             Err(turned) => return self.turn_away(id, turned),
         };
         let visitor = Arc::new(welcome.visitor);
-        self.live.inner.peers.name(self.outbox.id, &visitor);
-        self.visitor = Some(visitor);
+        self.enter(&visitor).await?;
         let ttl = self.open(welcome.expires_in);
         let client = wire::quoted(&format!("{}.{}", self.live.inner.node, self.outbox.id));
         let version = env!("CARGO_PKG_VERSION");
         let body = format!("{{\"client\":{client},\"version\":\"upshelf {version}\"{}}}", wire::expiry(ttl));
         self.outbox.push(wire::reply(id, "refresh", body.as_bytes()).into());
         Ok(())
+    }
+
+    /// Notes who it is. What ended their right to be here before they could be found here is seen now.
+    async fn enter(&mut self, visitor: &Arc<H::Visitor>) -> Result<(), Close> {
+        self.live.inner.peers.name(self.outbox.id, visitor);
+        self.visitor = Some(visitor.clone());
+        match self.live.inner.house.may_stay(visitor).await {
+            true => Ok(()),
+            false => Err(Close::INVALID_TOKEN),
+        }
     }
 
     fn turn_away(&self, id: u32, turned: Turned) -> Result<(), Close> {

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use http_body::{Body, Frame};
 use serde_json::Value;
 
-use crate::codes::Code;
+use crate::codes::{Close, Code};
 use crate::counts::{self, Counted};
 use crate::house::{House, Kind, Welcome};
 use crate::hub::Channel;
@@ -73,6 +73,9 @@ impl<H: House> Live<H> {
             has_ended: false,
             _counted: Counted::new("sse"),
         };
+        if !self.inner.house.may_stay(&visitor).await {
+            outbox.close(Close::INVALID_TOKEN);
+        }
         let mut before = last_event_id.map(position::read).unwrap_or_default();
         let (mut told, mut all) = (String::new(), !before.is_empty());
         let mut joined = Vec::new();

@@ -24,6 +24,9 @@ pub trait House: Send + Sync + 'static {
         token: &str,
     ) -> impl Future<Output = Result<Welcome<Self::Visitor>, Turned>> + Send;
 
+    /// Says whether somebody who came in before may stay: asked once they can be found, and whenever that is in doubt.
+    fn may_stay(&self, visitor: &Self::Visitor) -> impl Future<Output = bool> + Send;
+
     /// Says whether somebody may watch a channel, and what kind it is. It is always the same kind for one name.
     ///
     /// Once this has returned, whoever feeds the channel has begun to listen: what happens from now on is either handed

@@ -133,7 +133,11 @@ impl Hub {
     /// Lists the channels of a kind.
     pub(crate) fn list(&self, kind: Kind) -> Vec<Arc<str>> {
         let channels = self.channels();
-        channels.values().filter(|entry| entry.channel.kind() == kind).map(|entry| entry.channel.name().clone()).collect()
+        channels
+            .values()
+            .filter(|entry| entry.channel.kind() == kind)
+            .map(|entry| entry.channel.name().clone())
+            .collect()
     }
 
     /// Lets go of channels that nobody has watched for long enough.

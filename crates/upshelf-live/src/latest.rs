@@ -140,7 +140,9 @@ impl Latest {
 impl State {
     fn put(&mut self, Item { key, version, json }: Item) {
         let known = self.values.get(&key);
-        if known.is_some_and(|value| version < value.version || (version == value.version && value.json.is_some())) {
+        if known.is_some_and(|value| {
+            version < value.version || (version == value.version && value.json.is_some())
+        }) {
             return;
         }
         if let Some(value) = known {
@@ -207,7 +209,10 @@ mod tests {
         assert_eq!(board.put([item("a", 3)], soon), None, "somebody waits for that moment already");
         let later = now + Duration::from_millis(100);
         board.tell(later);
-        assert_eq!(board.put([item("a", 4)], later + Duration::from_secs(9)), Some(later + Duration::from_secs(9)));
+        assert_eq!(
+            board.put([item("a", 4)], later + Duration::from_secs(9)),
+            Some(later + Duration::from_secs(9))
+        );
     }
 
     #[tokio::test]
@@ -215,7 +220,10 @@ mod tests {
         let (board, now) = (board(), Instant::now());
         let filter = |keys: &[&str]| keys.iter().map(|key| (*key).to_owned()).collect::<Filter>();
         board.put([item("a", 1), item("b", 1)], now);
-        assert_eq!(text(board.since(0, Some(&filter(&["b"]))).0), r#"{"push":{"channel":"votes","pub":{"data":["b1"]}}}"#);
+        assert_eq!(
+            text(board.since(0, Some(&filter(&["b"]))).0),
+            r#"{"push":{"channel":"votes","pub":{"data":["b1"]}}}"#
+        );
         assert_eq!(text(board.since(0, Some(&filter(&["c"]))).0), "");
         let (all, same) = (board.since(0, None).0, board.since(0, Some(&filter(&["a", "b", "c"]))).0);
         let (all, same) = (all.expect("a line"), same.expect("a line"));

@@ -130,20 +130,24 @@ impl<H: House> Live<H> {
         self.inner.hub.list(kind)
     }
 
-    /// Lists who has come in, once per connection.
-    pub fn visitors(&self) -> Vec<Arc<H::Visitor>> {
-        let mut visitors = Vec::new();
-        self.inner.peers.each(|_, visitor| visitors.extend(visitor.cloned()));
-        visitors
-    }
-
-    /// Closes the connections of those for whom `is_meant` is true.
-    pub fn close_where(&self, reason: Close, is_meant: impl Fn(&H::Visitor) -> bool) {
+    /// Asks anew about those for whom `is_meant` is true, and closes the connections of who may not stay with 3500.
+    pub async fn review(&self, is_meant: impl Fn(&H::Visitor) -> bool + Send) {
+        let mut meant = Vec::new();
         self.inner.peers.each(|outbox, visitor| {
-            if visitor.is_some_and(|visitor| is_meant(visitor)) {
-                outbox.close(reason);
+            if let Some(visitor) = visitor.filter(|visitor| is_meant(visitor)) {
+                meant.push((outbox.clone(), visitor.clone()));
             }
         });
+        for (outbox, visitor) in meant {
+            if !self.inner.house.may_stay(&visitor).await {
+                outbox.close(Close::INVALID_TOKEN);
+            }
+        }
+    }
+
+    /// Says whether a channel is watched, or was a moment ago.
+    pub fn has(&self, channel: &str) -> bool {
+        self.inner.hub.find(channel).is_some()
     }
 
     /// Makes the queue of a new connection.
@@ -207,7 +211,8 @@ async fn keep<H: House>(inner: std::sync::Weak<Inner<H>>, closing: CancellationT
     while closing.run_until_cancelled(every.tick()).await.is_some() {
         let Some(inner) = inner.upgrade() else { return };
         let Settings { ping, pong, greeting, .. } = inner.settings;
-        let times = Times { ping: ping.as_secs().max(1), pong: pong.as_secs().max(1), greeting: greeting.as_secs() };
+        let times =
+            Times { ping: ping.as_secs().max(1), pong: pong.as_secs().max(1), greeting: greeting.as_secs() };
         let second = inner.begun.elapsed().as_secs();
         inner.peers.each(|outbox, _| outbox.tend(second, &times));
         inner.hub.sweep(Instant::now(), &inner.settings);

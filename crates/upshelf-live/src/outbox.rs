@@ -175,7 +175,8 @@ impl Outbox {
                 drop(state);
                 let (line, stamp) = board.since(sent, filter.as_deref());
                 let mut state = self.state();
-                if let Some(watch) = state.watches.iter_mut().find(|watch| Arc::ptr_eq(&watch.board, &board)) {
+                if let Some(watch) = state.watches.iter_mut().find(|watch| Arc::ptr_eq(&watch.board, &board))
+                {
                     watch.sent = stamp;
                 }
                 match line {

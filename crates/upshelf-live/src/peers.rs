@@ -39,7 +39,7 @@ impl<V> Peers<V> {
         self.shard(id).remove(&id);
     }
 
-    pub(crate) fn each(&self, mut look: impl FnMut(&Outbox, Option<&Arc<V>>)) {
+    pub(crate) fn each(&self, mut look: impl FnMut(&Arc<Outbox>, Option<&Arc<V>>)) {
         for shard in &self.0 {
             for peer in lock(shard).values() {
                 look(&peer.outbox, peer.visitor.as_ref());

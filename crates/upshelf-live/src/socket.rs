@@ -60,9 +60,11 @@ impl<H: House> Live<H> {
             Ok(reply) => reply,
             Err(_) => return refuse(&request),
         };
-        let asks_for_json = request.headers().get_all(SEC_WEBSOCKET_PROTOCOL).iter().any(|list| {
-            list.to_str().is_ok_and(|list| list.split(',').any(|name| name.trim() == JSON))
-        });
+        let asks_for_json = request
+            .headers()
+            .get_all(SEC_WEBSOCKET_PROTOCOL)
+            .iter()
+            .any(|list| list.to_str().is_ok_and(|list| list.split(',').any(|name| name.trim() == JSON)));
         if asks_for_json {
             reply.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(JSON));
         }
@@ -73,7 +75,10 @@ impl<H: House> Live<H> {
             match upgrade.await {
                 Ok(upgraded) => serve(&live, upgraded, known).await,
                 Err(error) => {
-                    tracing::debug!(error = &error as &dyn std::error::Error, "a connection was not upgraded");
+                    tracing::debug!(
+                        error = &error as &dyn std::error::Error,
+                        "a connection was not upgraded"
+                    );
                 }
             }
         });

@@ -60,7 +60,12 @@ impl<H: House> Live<H> {
     }
 
     /// Reads a position and what was published behind it, as [`House::past`] does.
-    pub(crate) async fn past(&self, channel: &Channel, since: Option<u64>, limit: usize) -> Result<Past, Code> {
+    pub(crate) async fn past(
+        &self,
+        channel: &Channel,
+        since: Option<u64>,
+        limit: usize,
+    ) -> Result<Past, Code> {
         match channel {
             Channel::Stream(stream) => {
                 let past = self.inner.house.past(&stream.name, since, limit).await?;
@@ -80,9 +85,12 @@ impl<H: House> Live<H> {
     ) -> Result<(Subscribed, u64, Option<Arc<Filter>>), Code> {
         let since = recovery.recover.then_some(recovery.offset);
         let past = self.past(channel, since, self.inner.settings.recovery).await?;
-        let is_recovered = recovery.recover && recovery.epoch == past.epoch && is_whole(&past, recovery.offset);
+        let is_recovered =
+            recovery.recover && recovery.epoch == past.epoch && is_whole(&past, recovery.offset);
         let publications = match is_recovered {
-            true => past.publications.iter().map(|one| wire::publication(Some(one.offset), &one.data)).collect(),
+            true => {
+                past.publications.iter().map(|one| wire::publication(Some(one.offset), &one.data)).collect()
+            }
             false => Vec::new(),
         };
         let subscribed = Subscribed {
@@ -112,7 +120,6 @@ impl<H: House> Live<H> {
         let subscribed = Subscribed { publications: vec![snapshot], ..Subscribed::default() };
         Ok((subscribed, stamp, filter))
     }
-
 }
 
 /// Says whether nothing is missing between a position and the end of a history.

@@ -213,7 +213,8 @@ pub(crate) fn inside_push(line: &Bytes) -> Bytes {
 /// Writes the push that ends a subscription.
 pub(crate) fn unsubscribe(channel: &str, Unsubscribe { code, reason }: Unsubscribe) -> Bytes {
     let channel = quoted(channel);
-    format!(r#"{{"push":{{"channel":{channel},"unsubscribe":{{"code":{code},"reason":"{reason}"}}}}}}"#).into()
+    format!(r#"{{"push":{{"channel":{channel},"unsubscribe":{{"code":{code},"reason":"{reason}"}}}}}}"#)
+        .into()
 }
 
 /// Writes the reply to a command: `body` is the JSON of its result.
@@ -321,7 +322,9 @@ mod tests {
 
     #[test]
     fn what_is_no_command_is_malformed() {
-        for line in ["", "x", "[]", "1", "{\"id\":-1}", "{\"id\":1,\"connect\":7}", "{\"connect\":{}}", "{\"huh\":1}"] {
+        for line in
+            ["", "x", "[]", "1", "{\"id\":-1}", "{\"id\":1,\"connect\":7}", "{\"connect\":{}}", "{\"huh\":1}"]
+        {
             let expected = if line.is_empty() { vec![] } else { vec![Err(Malformed)] };
             assert_eq!(methods(line), expected, "{line}");
         }
@@ -335,7 +338,10 @@ mod tests {
             refusal(3, Code::Internal),
             r#"{"id":3,"error":{"code":100,"message":"internal server error","temporary":true}}"#
         );
-        assert_eq!(refusal(3, Code::PermissionDenied), r#"{"id":3,"error":{"code":103,"message":"permission denied"}}"#);
+        assert_eq!(
+            refusal(3, Code::PermissionDenied),
+            r#"{"id":3,"error":{"code":103,"message":"permission denied"}}"#
+        );
         let push = push("a\"b", &publication(Some(4), b"{}"));
         assert_eq!(push, r#"{"push":{"channel":"a\"b","pub":{"offset":4,"data":{}}}}"#);
         assert_eq!(inside_push(&push), r#"{"channel":"a\"b","pub":{"offset":4,"data":{}}}"#);
