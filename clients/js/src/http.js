@@ -65,7 +65,8 @@ export class Http {
       const result = await this.#signedIn(call, key);
       if (result.ok || !mayRepeat || attempt > retries) return result;
       const pause = pauseBefore(clock, attempt, result.problem);
-      if (pause === null || !(await wait(clock, pause, call.options?.signal))) return result;
+      if (pause === null) return result;
+      if (!(await wait(clock, pause, call.options?.signal))) return failure(problemOf("aborted", GIVEN_UP));
     }
   }
 
@@ -109,7 +110,7 @@ export class Http {
       const value = reply.status === 204 ? undefined : call.as === "text" ? await reply.text() : await reply.json();
       return { ok: true, value, status: reply.status, headers: reply.headers };
     } catch (cause) {
-      if (call.options?.signal?.aborted) return failure(problemOf("aborted", "The call was given up.", { cause }));
+      if (call.options?.signal?.aborted) return failure(problemOf("aborted", GIVEN_UP, { cause }));
       if (late.signal.aborted) return failure(problemOf("timeout", "The site did not answer in time.", { cause }));
       if (cause instanceof SyntaxError) {
         return failure(problemOf("reply", "The reply is not the JSON that was announced.", { cause }));
@@ -154,6 +155,7 @@ function headers(call, key, token) {
   return all;
 }
 
+const GIVEN_UP = "The call was given up.";
 const BOUNDS = { least: 200, most: 10_000 };
 /** A site that asks for more patience than this is answered to the caller, who may have better to do. */
 const LONGEST_PATIENCE = 20;
