@@ -2,11 +2,11 @@
 
 use std::sync::atomic::Ordering;
 
-use serde_json::json;
 use upshelf_cache::Inv;
 use upshelf_queue::{Broker, Job};
 use upshelf_store::{ResourceId, Tx};
 
+use crate::news::{Change, ChangeNews, changes_channel};
 use crate::{AutoApproval, Catalog, Notify, Result};
 
 /// The setting that counts the changes of what is cached.
@@ -25,13 +25,21 @@ impl Catalog {
         Ok(())
     }
 
-    /// Tells of a resource that was changed: `change` is the kind of suggestion that was applied, or `revert`.
-    pub(crate) async fn publish_change(&self, resource: ResourceId, change: &str) {
-        let payload = json!({ "resource_id": resource, "change": change });
-        let channel = format!("resource:updates:{resource}");
-        if let Err(error) = self.bus().publish_json(&channel, &payload).await {
-            tracing::warn!(error = &error as &dyn std::error::Error, %channel, "could not publish");
-        }
+    /// Tells of a resource that was changed. Nothing is lost with what could not be told: who watches looks now and then.
+    pub(crate) async fn publish_change(&self, resource: ResourceId, change: Change) {
+        let version = match self.find_resource_version(resource).await {
+            Ok(Some(version)) => version,
+            Ok(None) => return,
+            Err(error) => {
+                return tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "could not publish a change"
+                );
+            }
+        };
+        let news = ChangeNews { resource_id: resource, change, version };
+        let told = self.bus().publish_json(&changes_channel(resource), &news).await;
+        told.expect("a change is plain JSON");
     }
 
     /// Marks that what is cached changed, for processes on the same database that hear of it in no other way; gives the

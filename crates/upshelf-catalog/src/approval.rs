@@ -356,7 +356,7 @@ impl Catalog {
         self.tally().remove(suggestion.id).await;
         self.forget(stale).await;
         if let Some(resource) = changed {
-            self.publish_change(resource, suggestion.kind.as_str()).await;
+            self.publish_change(resource, suggestion.kind.into()).await;
         }
         Ok(())
     }

@@ -6,13 +6,13 @@
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Bound;
 
-use serde::Serialize;
 use upshelf_queue::{Batch, Broker, Job, Options};
 use upshelf_store::{CommentId, EmailWish, LogId, Member, MemberId, NewNotice, NoticePreference, Time, Tx};
 
 use crate::audience::Audience;
 use crate::jobs::connection;
 use crate::letter::of_notice;
+use crate::news::{NoticeNews, notices_channel};
 use crate::notices::in_force;
 use crate::unsubscribe::Links;
 use crate::views::{Interest, NoticePayload, NoticeView, Person, SuggestionRef};
@@ -35,19 +35,6 @@ pub(crate) struct Event {
     pub(crate) reason: Option<String>,
     /// What to say, where the kind alone does not say it.
     pub(crate) text: Option<String>,
-}
-
-/// What `notifications:{memberId}` carries.
-#[derive(Serialize)]
-struct Publication<'a> {
-    seq: i64,
-    unread: i64,
-    notice: &'a NoticeView,
-}
-
-/// The channel on which a member's notices are published.
-pub fn notices_channel(member: MemberId) -> String {
-    format!("notifications:{member}")
 }
 
 impl Catalog {
@@ -89,7 +76,8 @@ impl Catalog {
                 created_at: event.at,
                 read_at: None,
             };
-            let publication = Publication { seq: delivery.seq, unread: delivery.unread, notice: &notice };
+            let publication =
+                NoticeNews { seq: delivery.seq, unread: delivery.unread, notice: Some(&notice) };
             let json = serde_json::to_vec(&publication).expect("a notice is plain JSON");
             self.bus().publish(&notices_channel(delivery.member_id), json).await;
         }

@@ -33,6 +33,7 @@ mod meter;
 mod moderation;
 mod names;
 mod new_password;
+mod news;
 mod notices;
 mod origin;
 mod passwords;
@@ -71,7 +72,6 @@ pub use cleanup::CleanedUp;
 pub use collections::{CollectionWish, CollectionsOf, MAX_COLLECTION_ITEMS, MAX_COLLECTIONS};
 pub use error::{Error, Fault, Refusal, Result};
 pub use export::Export;
-pub use fan_out::notices_channel;
 pub use import::{ImportReport, ImportRequest, preview};
 pub use invalidation::cascade;
 pub use jobs::{
@@ -83,6 +83,10 @@ pub use mails::{HeldMail, Taking};
 pub use meter::Use;
 pub use names::{Email, Username, fold_name};
 pub use new_password::NewPassword;
+pub use news::{
+    Change, ChangeNews, InboxNews, Listener, News, StandingNews, Topic, VOTES_CHANNEL, changes_channel,
+    notices_channel,
+};
 pub use notices::NoticeKind;
 pub use passwords::PasswordSettings;
 pub use profiles::ProfileChanges;
@@ -99,7 +103,7 @@ pub use views::{
     DayView, HistoryCause, HistoryEntry, Interest, NoticePayload, NoticeView, Person, ProfileView,
     ResourceView, SuggestionRef, UsedResource,
 };
-pub use votes::{VOTES_CHANNEL, VoteView, may_vote};
+pub use votes::{VoteView, may_vote};
 
 /// The library with everything that members can do. Cheap to clone.
 #[derive(Clone)]

@@ -9,6 +9,7 @@ use upshelf_store::{
 
 use crate::approval::curators_only;
 use crate::invalidation::of_resource;
+use crate::news::Change;
 use crate::shelf::{ListUndo, ShelfChange, state_of};
 use crate::views::ResourceView;
 use crate::{Catalog, Refusal, Result};
@@ -70,7 +71,7 @@ impl Catalog {
         let stale = self.stale(&mut tx, stale).await?;
         self.commit(tx).await?;
         self.forget(stale).await;
-        self.publish_change(id, "revert").await;
+        self.publish_change(id, Change::Reverted).await;
         self.resource(id).await
     }
 

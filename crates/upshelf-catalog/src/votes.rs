@@ -7,6 +7,7 @@ use upshelf_store::{
 use upshelf_tally::Counts;
 
 use crate::approval::advance;
+use crate::news::{StandingNews, VOTES_CHANNEL};
 use crate::{Catalog, Facts, Refusal, Result, Rules, Services};
 
 /// The answer to a vote.
@@ -25,19 +26,6 @@ pub struct VoteView {
     /// The member's own vote: 1, -1, or `null` for none.
     pub my_vote: Option<i64>,
 }
-
-/// What `suggestions:votes` tells everybody who listens.
-#[derive(Serialize)]
-struct Publication {
-    suggestion_id: SuggestionId,
-    up: i64,
-    down: i64,
-    score: i64,
-    version: i64,
-}
-
-/// The channel on which standings are published.
-pub const VOTES_CHANNEL: &str = "suggestions:votes";
 
 /// Says whether a member's vote would count at the time `now`.
 pub fn may_vote(member: &Member, rules: &Rules, now: Time) -> Result<(), Refusal> {
@@ -123,9 +111,8 @@ impl Catalog {
 impl Services {
     async fn publish_standing(&self, id: SuggestionId, standing: Standing) {
         self.tally.record(id, counts(standing)).await;
-        let Standing { up, down, score, version } = standing;
-        let publication = Publication { suggestion_id: id, up, down, score, version };
-        self.bus.publish_json(VOTES_CHANNEL, &publication).await.expect("a standing is plain JSON");
+        let news = StandingNews::of(id, standing);
+        self.bus.publish_json(VOTES_CHANNEL, &news).await.expect("a standing is plain JSON");
     }
 }
 

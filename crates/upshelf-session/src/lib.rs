@@ -3,6 +3,7 @@
 mod access;
 #[cfg(feature = "contract")]
 pub mod contract;
+mod ends;
 mod error;
 mod keys;
 mod local;
@@ -17,6 +18,7 @@ mod tokens;
 mod vault;
 
 pub use access::Identity;
+pub use ends::{Ends, Suspects};
 pub use error::Error;
 pub use memory::MemoryVault;
 pub use rows::{

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use aws_lc_rs::digest::{SHA256, digest};
 use jiff::{SignedDuration, Timestamp};
 use quick_cache::sync::Cache;
+use tokio::sync::watch;
 use uuid::Uuid;
 
 use crate::access::Verified;
@@ -53,6 +54,7 @@ pub(crate) struct Local {
     tokens: Cache<TokenDigest, (Verified, u64)>,
     sessions: Cache<Uuid, Remembered>,
     marks: [AtomicU64; 256],
+    changes: watch::Sender<()>,
     trust_ttl: SignedDuration,
 }
 
@@ -62,6 +64,7 @@ impl Local {
             tokens: Cache::new(capacity),
             sessions: Cache::new(capacity),
             marks: [const { AtomicU64::new(0) }; 256],
+            changes: watch::Sender::new(()),
             trust_ttl,
         }
     }
@@ -104,6 +107,17 @@ impl Local {
     /// Makes every earlier answer about the sessions of a slice void.
     pub(crate) fn forget_slice(&self, slice: u8) {
         self.marks[usize::from(slice)].fetch_add(1, Ordering::AcqRel);
+        self.changes.send_replace(());
+    }
+
+    /// How often each slice was forgotten.
+    pub(crate) fn marks(&self) -> [u64; 256] {
+        std::array::from_fn(|slice| self.marks[slice].load(Ordering::Acquire))
+    }
+
+    /// Tells of changes of the marks.
+    pub(crate) fn changes(&self) -> watch::Receiver<()> {
+        self.changes.subscribe()
     }
 
     /// Makes every earlier answer void.

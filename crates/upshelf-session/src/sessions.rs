@@ -9,6 +9,7 @@ use upshelf_redis::Redis;
 use uuid::{Builder, Uuid};
 
 use crate::access::{self, Claims, Identity, Verified, Verifier};
+use crate::ends::Ends;
 use crate::error::Error;
 use crate::keys::Keys;
 use crate::local::{Local, Mark, Standing};
@@ -93,7 +94,7 @@ impl<V: Vault> Sessions<V> {
         let token = self.verify(access_token, now).await?;
         let standing = match self.local.recall(token.session_id, now) {
             Some(standing) => standing,
-            None => self.look_up(&token, now).await?,
+            None => self.look_up(token.member_id, token.session_id, now).await?,
         };
         identify(&token, standing, now)
     }
@@ -103,6 +104,28 @@ impl<V: Vault> Sessions<V> {
         let token = self.verify(access_token, now).await?;
         let mark = self.local.mark(token.session_id);
         identify(&token, self.ask(token.session_id, mark, None, now).await?, now)
+    }
+
+    /// Says whether a session is still open that a token was checked for before: for who stays connected.
+    pub async fn is_open(&self, identity: &Identity, now: Timestamp) -> Result<bool, Error> {
+        let standing = match self.local.recall(identity.session_id, now) {
+            Some(standing) => standing,
+            None => self.look_up(identity.member_id, identity.session_id, now).await?,
+        };
+        Ok(match standing {
+            Standing::Open { member_id, expires_at, idle_until, .. } => {
+                member_id == identity.member_id && now < expires_at && now < idle_until
+            }
+            Standing::Revoked | Standing::Unknown => false,
+        })
+    }
+
+    /// Tells from now on which sessions may have ended, here or in another process.
+    ///
+    /// While [`is_degraded`](Self::is_degraded), others cannot tell: then who wants to know asks
+    /// [`is_open`](Self::is_open) every few seconds.
+    pub fn ends(&self) -> Ends {
+        Ends::of(&self.local)
     }
 
     /// Exchanges a refresh token for the next pair.
@@ -236,8 +259,7 @@ impl<V: Vault> Sessions<V> {
     }
 
     /// Asks Redis, if there is one, and the vault if Redis does not know for sure.
-    async fn look_up(&self, token: &Verified, now: Timestamp) -> Result<Standing, Error> {
-        let Verified { member_id, session_id, .. } = *token;
+    async fn look_up(&self, member_id: Uuid, session_id: Uuid, now: Timestamp) -> Result<Standing, Error> {
         let mark = self.local.mark(session_id);
         let answer = match &self.shared {
             Some(shared) => shared.look_up(member_id, session_id).await,

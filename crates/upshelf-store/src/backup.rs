@@ -8,6 +8,7 @@ use sqlx::{ConnectOptions as _, Connection as _};
 
 use crate::database::SQLITE;
 use crate::error::During;
+use crate::life::LIFE;
 use crate::{Error, Pools, Result, Store};
 
 impl Store {
@@ -48,6 +49,7 @@ impl Store {
         }
         let part = copy(&mut connection, library).await?;
         connection.close().await.during("close the copy")?;
+        begin_another_life(&part).await?;
         if replaces {
             let released = release(library).await;
             if released.is_err() {
@@ -102,6 +104,15 @@ async fn copy(connection: &mut SqliteConnection, file: &Path) -> Result<PathBuf>
     }
     copied.during("copy the library")?;
     Ok(part)
+}
+
+/// Lets those who remember numbers of the library that was here know that this is another one.
+async fn begin_another_life(part: &Path) -> Result<()> {
+    const SQL: &str = "DELETE FROM settings WHERE key = $1";
+    let mut connection =
+        SqliteConnectOptions::new().filename(part).connect().await.during("open the copied library")?;
+    sqlx::query(SQL).bind(LIFE).execute(&mut connection).await.during("begin another life")?;
+    connection.close().await.during("close the copied library")
 }
 
 /// Makes sure that nobody has the library open, and removes the files that belong to it.

@@ -17,6 +17,7 @@ mod watches;
 
 use utoipa_axum::router::OpenApiRouter;
 
+use crate::live;
 use crate::web::Web;
 
 pub(crate) use admin::FileFormat;
@@ -40,4 +41,5 @@ pub(crate) fn router() -> OpenApiRouter<Web> {
         .merge(notices::router())
         .merge(watches::router())
         .merge(admin::router())
+        .merge(live::described())
 }

@@ -27,6 +27,7 @@ use crate::problem::{Problem, explain};
 use crate::web::Web;
 
 pub(crate) use etag::{etag, strong};
+pub(crate) use forgery::is_own_origin;
 pub(crate) use headers::Frames;
 
 /// What every operation that the document describes does for its clients: what is read carries a tag, and what is

@@ -1,4 +1,4 @@
-//! HTTP: the API, the pages, the feeds.
+//! HTTP: the API, the pages, the feeds, the way in to the live channels.
 //!
 //! [`router`] is the whole site as one [`axum::Router`] over a [`Web`]; [`serve`] holds it out to the network with the
 //! limits that a public site needs; [`openapi`] describes the API, and is true for every route and every error because
@@ -23,6 +23,7 @@ mod extract;
 mod feeds;
 mod kept;
 mod limits;
+mod live;
 mod metrics;
 mod openapi;
 mod operations;
@@ -39,6 +40,7 @@ pub use openapi::openapi;
 pub use operations::{Health, SharedParts, metrics_router};
 pub use serve::serve;
 pub use settings::Settings;
+pub use upshelf_live::Settings as LiveSettings;
 pub use web::{Parts, Pulse, Web};
 
 use axum::Router;
@@ -66,6 +68,7 @@ pub fn router_with(web: Web, more: Router<Web>) -> Router {
         .merge(described)
         .merge(openapi::router())
         .merge(pages::router())
+        .merge(live::router())
         .merge(more)
         .fallback(|| async { Problem::not_found("page") })
         .layer(from_fn_with_state(web.clone(), pages::look))

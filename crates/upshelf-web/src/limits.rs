@@ -42,6 +42,8 @@ limits! {
     Register = ["register", "register-hour"] by_address true;
     /// Exchanges a refresh token.
     Refresh = ["refresh"] by_address true;
+    /// Begins to watch live channels.
+    Connect = ["connect"];
     /// Imports or exports a whole list.
     Import = ["import"];
 }
@@ -59,6 +61,7 @@ const DEFAULTS: &[(&str, Rate)] = &[
     ("register", Rate::per_minute(6)),
     ("register-hour", Rate::per_hour(30)),
     ("refresh", Rate::per_minute(60)),
+    ("connect", Rate::per_minute(120)),
     ("import", Rate::per_hour(60)),
     (ACCOUNT, Rate::per_hour(12)),
 ];
@@ -129,6 +132,7 @@ mod tests {
             count(limits.of::<Write>()),
             count(limits.of::<Register>()),
             count(limits.of::<Refresh>()),
+            count(limits.of::<Connect>()),
             count(limits.of::<Import>()),
         ];
         assert!(all.iter().all(|count| *count > 0));

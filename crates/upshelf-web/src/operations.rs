@@ -16,6 +16,7 @@ use utoipa_axum::routes;
 
 use crate::api::QueueName;
 use crate::extract::Json;
+use crate::live;
 use crate::metrics::{self, Metrics};
 use crate::problem::Result;
 use crate::web::Web;
@@ -95,6 +96,8 @@ struct ReadyParts {
     database: Health,
     /// Background jobs; while degraded, they wait.
     queue: Health,
+    /// Live channels; while degraded, they are fed from the database and up to half a second behind.
+    live: Health,
     /// Redis, through which processes share; missing where it is not used.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
@@ -140,8 +143,13 @@ async fn readyz(State(web): State<Web>) -> impl IntoResponse {
         false => Health::Up,
         true => Health::Degraded,
     };
+    let live = match live::is_degraded(web.catalog()) {
+        false => Health::Up,
+        true => Health::Degraded,
+    };
     let shared = web.shared();
-    let mut others = shared.iter().flat_map(SharedParts::named).map(|(_, health)| health).chain([queue]);
+    let mut others =
+        shared.iter().flat_map(SharedParts::named).map(|(_, health)| health).chain([queue, live]);
     let (code, status) = match (database, others.all(|part| part == Health::Up)) {
         (Health::Up, true) => (StatusCode::OK, Health::Up),
         (Health::Up, false) => (StatusCode::OK, Health::Degraded),
@@ -150,6 +158,7 @@ async fn readyz(State(web): State<Web>) -> impl IntoResponse {
     let parts = ReadyParts {
         database,
         queue,
+        live,
         redis: shared.map(|shared| shared.redis),
         cache: shared.map(|shared| shared.cache),
         bus: shared.map(|shared| shared.bus),

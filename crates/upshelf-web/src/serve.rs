@@ -62,8 +62,7 @@ pub async fn serve(
         }
         let (router, server, closing) = (router.clone(), server.clone(), closing.clone());
         connections.spawn(async move {
-            converse(stream, peer, router, server, closing).await;
-            drop(place);
+            converse(stream, peer, place.map(|place| Place(Arc::new(place))), router, server, closing).await;
         });
     }
     drop(listener);
@@ -81,6 +80,7 @@ fn server(head_time: Duration) -> hyper::server::conn::http1::Builder {
 async fn converse(
     stream: TcpStream,
     peer: SocketAddr,
+    place: Option<Place>,
     router: Router,
     server: hyper::server::conn::http1::Builder,
     closing: CancellationToken,
@@ -89,6 +89,9 @@ async fn converse(
     let _ = stream.set_nodelay(true);
     let answer = service_fn(move |mut request: hyper::Request<Incoming>| {
         request.extensions_mut().insert(ConnectInfo(peer));
+        if let Some(place) = &place {
+            request.extensions_mut().insert(place.clone());
+        }
         router.clone().call(request.map(Body::new))
     });
     let mut connection = pin!(server.serve_connection(TokioIo::new(stream), answer).with_upgrades());
@@ -115,25 +118,29 @@ struct Door {
     most: usize,
 }
 
-/// One connection's place; it is free again when this is dropped.
-struct Place {
+/// One connection's place, for as long as anybody holds it: a connection that becomes a WebSocket takes it along.
+#[derive(Clone)]
+pub(crate) struct Place(#[expect(dead_code, reason = "it is held, and looked at by nobody")] Arc<Held>);
+
+/// One of the places of an address; it is free again when this is dropped.
+struct Held {
     held: Arc<Mutex<HashMap<IpAddr, usize>>>,
     ip: IpAddr,
 }
 
 impl Door {
-    fn enter(&self, ip: IpAddr) -> Option<Place> {
+    fn enter(&self, ip: IpAddr) -> Option<Held> {
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         let count = held.entry(ip).or_default();
         if *count >= self.most {
             return None;
         }
         *count += 1;
-        Some(Place { held: self.held.clone(), ip })
+        Some(Held { held: self.held.clone(), ip })
     }
 }
 
-impl Drop for Place {
+impl Drop for Held {
     fn drop(&mut self) {
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(count) = held.get_mut(&self.ip) {

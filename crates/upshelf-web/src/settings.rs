@@ -28,6 +28,8 @@ pub struct Settings {
     pub import_limit: usize,
     /// The most connections that one address may hold, 512 by default; trusted proxies may hold any number.
     pub connections_per_ip: usize,
+    /// What holds for live channels.
+    pub live: upshelf_live::Settings,
     /// The longest that a sign-in to an account is held back after many failures, 5 s by default.
     pub slow_down: Duration,
     /// How recent a sign-in must be for a sensitive act, 15 min by default.
@@ -47,6 +49,7 @@ impl Default for Settings {
             body_limit: 1024 * 1024,
             import_limit: 10 * 1024 * 1024,
             connections_per_ip: 512,
+            live: upshelf_live::Settings::default(),
             slow_down: Duration::from_secs(5),
             recent_sign_in: Duration::from_secs(15 * 60),
         }

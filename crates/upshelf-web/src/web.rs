@@ -1,13 +1,16 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use upshelf_catalog::{Catalog, CategoryTree, ResourceView};
+use upshelf_live::Live;
 use upshelf_session::{self as session, Device, Reason, Sessions, Tokens};
 use upshelf_store::{Member, MemberId, Store, Tag};
 use upshelf_throttle::Throttle;
 
 use crate::kept::Kept;
+use crate::live::{self, SiteHouse};
 use crate::operations::SharedParts;
 use crate::problem::Problem;
 use crate::settings::Settings;
@@ -19,6 +22,7 @@ pub struct Web(Arc<Inner>);
 struct Inner {
     parts: Parts,
     settings: Settings,
+    live: Live<SiteHouse>,
     written: Lists,
 }
 
@@ -41,6 +45,8 @@ pub struct Parts {
     pub throttle: Arc<Throttle>,
     /// Waits for what outlives its request when the program closes.
     pub tracker: TaskTracker,
+    /// Cancelled when the program closes: live connections end then.
+    pub closing: CancellationToken,
     /// How the parts are doing that all processes share through Redis; none where it is not used.
     pub shared: Option<Pulse>,
 }
@@ -49,9 +55,10 @@ pub struct Parts {
 pub type Pulse = Arc<dyn Fn() -> SharedParts + Send + Sync>;
 
 impl Web {
-    /// Puts the parts together.
+    /// Puts the parts together, and begins what goes on in the background. Must be called on a runtime of tokio.
     pub fn new(parts: Parts, settings: Settings) -> Web {
-        Web(Arc::new(Inner { parts, settings, written: Lists::default() }))
+        let live = live::open(&parts, &settings);
+        Web(Arc::new(Inner { parts, settings, live, written: Lists::default() }))
     }
 
     /// What members can do.
@@ -72,6 +79,10 @@ impl Web {
     /// What the site has set.
     pub fn settings(&self) -> &Settings {
         &self.0.settings
+    }
+
+    pub(crate) fn live(&self) -> &Live<SiteHouse> {
+        &self.0.live
     }
 
     pub(crate) fn throttle(&self) -> &Throttle {

@@ -8,12 +8,13 @@ macro_rules! setting {
 
 mod links;
 mod list;
+mod live;
 mod per_queue;
 mod redis;
 mod values;
 
 use std::net::SocketAddr;
-use std::num::NonZeroU32;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -113,6 +114,11 @@ pub(crate) struct Config {
         help_heading = "Site")]
     pub(crate) log_format: LogFormat,
 
+    /// The most connections that one address may hold, live ones too; trusted proxies may hold any number
+    #[arg(long, env = setting!("CONNECTIONS_PER_IP"), value_name = "NUMBER", default_value = "512",
+        value_parser = values::at_least_one::<NonZeroUsize>, global = true, help_heading = "Site")]
+    pub(crate) connections_per_ip: NonZeroUsize,
+
     /// The most votes that one commit may share
     #[arg(long, env = setting!("VOTES_PER_COMMIT"), value_name = "NUMBER", default_value = "1000",
         value_parser = values::votes_per_commit, global = true, help_heading = "Site")]
@@ -138,6 +144,9 @@ pub(crate) struct Config {
     #[arg(long, env = setting!("MAIL_FROM"), value_name = "ADDRESS", default_value = "Upshelf <upshelf@localhost>",
         value_parser = values::mailbox, global = true, help_heading = "Mail")]
     pub(crate) mail_from: String,
+
+    #[command(flatten)]
+    pub(crate) live: live::LiveConfig,
 
     #[command(flatten)]
     pub(crate) links: links::LinkConfig,
@@ -276,6 +285,8 @@ rates! {
     limit_register_hour = "LIMIT_REGISTER_HOUR", "register-hour";
     /// Exchanges of refresh tokens per address [default: 60/min]
     limit_refresh = "LIMIT_REFRESH", "refresh";
+    /// New live connections [default: 120/min]
+    limit_connect = "LIMIT_CONNECT", "connect";
     /// Imports and exports [default: 60/h]
     limit_import = "LIMIT_IMPORT", "import";
 }
@@ -342,6 +353,8 @@ impl Config {
             public_url: self.public_url.clone(),
             trusted_proxies: self.trusted_proxies.clone(),
             limits,
+            connections_per_ip: self.connections_per_ip.get(),
+            live: self.live.settings(),
             ..upshelf_web::Settings::default()
         }
     }

@@ -9,6 +9,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("upshelf-bus", &["upshelf-redis"]),
     ("upshelf-cache", &["upshelf-redis"]),
     ("upshelf-lists", &[]),
+    // It is handed what is heard, and knows no bus.
+    ("upshelf-live", &[]),
     ("upshelf-probe", &[]),
     ("upshelf-queue", &["upshelf-redis"]),
     ("upshelf-redis", &[]),
@@ -29,6 +31,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
         &[
             "upshelf-catalog",
             "upshelf-lists",
+            "upshelf-live",
             // Only for the admins' operations on queues.
             "upshelf-queue",
             "upshelf-session",
@@ -64,8 +67,9 @@ const MAY_USE: &[(&str, &[&str])] = &[
 /// What belongs to few: the crate from outside, and those of ours whose product code may use it.
 const RESERVED: &[(&str, &[&str])] = &[
     ("axum", &["upshelf-web"]),
+    ("tokio-tungstenite", &["upshelf-live"]),
     ("hickory-resolver", &["upshelf-probe"]),
-    ("hyper", &["upshelf-probe", "upshelf-web"]),
+    ("hyper", &["upshelf-live", "upshelf-probe", "upshelf-web"]),
     ("tower-http", &["upshelf-web"]),
     ("redis", &["upshelf-redis", "upshelf-testkit"]),
     ("bullmq-official", &["upshelf-queue"]),

@@ -48,6 +48,21 @@ contract! {
         Ok(())
     }
 
+    async fn a_library_that_was_put_back_lives_another_life(f: &Fixture) -> Result<()> {
+        let folder = temp_dir();
+        let (copy, library) = (folder.path().join("copy.db"), folder.path().join("library.db"));
+        let mut tx = f.write().await;
+        tx.begin_life("first").await?;
+        tx.commit().await?;
+        f.store.backup(&copy).await?;
+        assert_eq!(f.read().await.find_life().await?.as_deref(), Some("first"), "a backup changes nothing");
+        Store::restore(&copy, &library, false).await?;
+        let store = Store::open(&Store::sqlite_url(&library)).await?;
+        assert_eq!(store.read().await?.find_life().await?, None);
+        store.close().await;
+        Ok(())
+    }
+
     async fn nothing_is_overwritten_unless_forced(f: &Fixture) -> Result<()> {
         let folder = temp_dir();
         let (copy, library) = (folder.path().join("copy.db"), folder.path().join("library.db"));

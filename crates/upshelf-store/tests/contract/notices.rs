@@ -1,6 +1,6 @@
 use anyhow::Result;
 use serde_json::json;
-use upshelf_store::{Delivery, EmailWish, MemberId, NewNotice, NoticePreference, PageRequest};
+use upshelf_store::{Delivery, EmailWish, Inbox, MemberId, NewNotice, NoticePreference, PageRequest};
 use upshelf_testkit::contract;
 
 use crate::fixture::{Fixture, pages};
@@ -101,6 +101,36 @@ contract! {
         assert_eq!(unread[0].kind, "approved");
         let all = tx.list_notices(ada, false, &PageRequest::first(9)).await?.items;
         assert_eq!(all[2].read_at, Some(later));
+        Ok(())
+    }
+
+    async fn an_inbox_can_be_followed_by_number(f: &Fixture) -> Result<()> {
+        let (ada, bob, nobody) = (f.member("Ada").await, f.member("Bob").await, f.clock.id());
+        let mut tx = f.write().await;
+        let notices: Vec<_> = (0..5).map(|i| notice(f, ada, &format!("e{i}"))).collect();
+        tx.add_notices(&notices).await?;
+        tx.read_notices(ada, 2, f.now()).await?;
+        assert_eq!(tx.find_inbox(ada).await?, Some(Inbox { seq: 5, unread: 3 }));
+        assert_eq!(tx.find_inbox(bob).await?, Some(Inbox { seq: 0, unread: 0 }));
+        assert_eq!(tx.find_inbox(nobody).await?, None);
+        let behind = tx.list_notices_behind(ada, 1, 3).await?;
+        assert_eq!(behind.iter().map(|notice| notice.seq).collect::<Vec<_>>(), [2, 3, 4]);
+        assert!(tx.list_notices_behind(ada, 5, 3).await?.is_empty());
+        let mut seqs = tx.list_notice_seqs(&[ada, bob, nobody]).await?;
+        seqs.sort_by_key(|(_, seq)| *seq);
+        assert_eq!(seqs, [(bob, 0), (ada, 5)]);
+        assert!(tx.list_notice_seqs(&[]).await?.is_empty());
+        Ok(())
+    }
+
+    async fn a_library_has_one_life_until_it_is_replaced(f: &Fixture) -> Result<()> {
+        let mut tx = f.write().await;
+        assert_eq!(tx.find_life().await?, None);
+        tx.begin_life("first").await?;
+        let first = tx.find_life().await?.expect("it has begun");
+        tx.begin_life("second").await?;
+        assert_eq!(tx.find_life().await?.as_ref(), Some(&first));
+        assert!(first.starts_with("first"), "{first}");
         Ok(())
     }
 

@@ -17,7 +17,7 @@ pub(crate) async fn etag(request: Request, next: Next) -> Response {
     }
     let known = request.headers().get(IF_NONE_MATCH).cloned();
     let reply = next.run(request).await;
-    if reply.status() != StatusCode::OK {
+    if reply.status() != StatusCode::OK || is_endless(&reply) {
         return reply;
     }
     let (mut parts, body) = reply.into_parts();
@@ -42,6 +42,11 @@ fn finish(mut reply: Response, known: Option<&HeaderValue>, tag: &HeaderValue) -
     reply.headers_mut().remove(CONTENT_LENGTH);
     reply.headers_mut().remove(CONTENT_TYPE);
     reply
+}
+
+/// A stream of events has no whole to make a tag of.
+fn is_endless(reply: &Response) -> bool {
+    reply.headers().get(CONTENT_TYPE).is_some_and(|kind| kind == "text/event-stream")
 }
 
 /// A tag made of a body's bytes.

@@ -30,7 +30,8 @@ pub(super) fn screen(web: &Web, request: &Request) -> Result<()> {
     Err(Problem::forbidden("cross_site", "This request does not come from this site."))
 }
 
-fn is_own_origin(web: &Web, headers: &HeaderMap, origin: &str) -> bool {
+/// Says whether an `Origin` is this site's.
+pub(crate) fn is_own_origin(web: &Web, headers: &HeaderMap, origin: &str) -> bool {
     match &web.settings().public_url {
         Some(url) => url.origin().ascii_serialization() == origin,
         None => {

@@ -9,6 +9,7 @@ use axum::extract::ConnectInfo;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, header};
 use secrecy::ExposeSecret;
 use serde_json::Value;
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
 use upshelf_bus::Bus;
@@ -113,6 +114,7 @@ impl App {
             sessions: Arc::new(sessions.expect("the sessions open")),
             throttle: Arc::new(Throttle::local(setup.limits)),
             tracker,
+            closing: CancellationToken::new(),
             shared: None,
         };
         let web = Web::new(parts, setup.settings);

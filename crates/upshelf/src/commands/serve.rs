@@ -123,6 +123,7 @@ fn open_web(config: &Config, site: &Site) -> Web {
         sessions: site.sessions.clone(),
         throttle,
         tracker: site.tracker.clone(),
+        closing: site.closing.clone(),
         shared,
     };
     Web::new(parts, settings)

@@ -1,0 +1,265 @@
+//! What waits for one connection: bounded, filled by whoever publishes, emptied by the connection itself.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Waker;
+
+use bytes::Bytes;
+use futures_util::task::AtomicWaker;
+
+use crate::codes::Close;
+use crate::latest::{Filter, Latest};
+
+/// A line of a frame, encoded once for all who get it.
+#[derive(Clone, Debug)]
+pub(crate) struct Line {
+    pub(crate) text: Bytes,
+    /// Which position a client has that has read it; none for what moves nobody on.
+    pub(crate) mark: Option<Mark>,
+}
+
+/// A position in a channel.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Mark {
+    pub(crate) channel: Arc<str>,
+    pub(crate) offset: u64,
+}
+
+impl From<Bytes> for Line {
+    fn from(text: Bytes) -> Line {
+        Line { text, mark: None }
+    }
+}
+
+/// What is to be written next.
+#[derive(Debug)]
+pub(crate) enum Next {
+    Lines(Vec<Line>),
+    /// A question for a sign of life.
+    Ping,
+    Close(Close),
+}
+
+/// The queue of one connection. Publishers never wait for it.
+pub(crate) struct Outbox {
+    pub(crate) id: u64,
+    /// How many bytes may wait.
+    limit: usize,
+    /// Whether the client talks; who has only an `EventSource` does not.
+    answers: bool,
+    state: Mutex<State>,
+    reader: AtomicWaker,
+    /// Whether somebody has been let in.
+    is_open: AtomicBool,
+    /// Seconds, as the keeper counts them; 0 for never.
+    pinged_at: AtomicU64,
+    next_ping: AtomicU64,
+    expires_at: AtomicU64,
+    born_at: u64,
+}
+
+#[derive(Default)]
+struct State {
+    lines: VecDeque<Line>,
+    bytes: usize,
+    watches: Vec<Watch>,
+    ping: bool,
+    close: Option<Close>,
+}
+
+/// What a connection knows of a channel whose last value wins: a number, however much is published.
+struct Watch {
+    board: Arc<Latest>,
+    filter: Option<Arc<Filter>>,
+    /// The stamp up to which it was sent everything.
+    sent: u64,
+    is_due: bool,
+}
+
+impl Outbox {
+    pub(crate) fn new(id: u64, limit: usize, answers: bool, second: u64) -> Outbox {
+        Outbox {
+            id,
+            limit,
+            answers,
+            state: Mutex::default(),
+            reader: AtomicWaker::new(),
+            is_open: AtomicBool::new(false),
+            pinged_at: AtomicU64::new(0),
+            next_ping: AtomicU64::new(0),
+            expires_at: AtomicU64::new(0),
+            born_at: second,
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Adds a line; closes a connection that leaves too much unread. A single larger line is let through.
+    pub(crate) fn push(&self, line: Line) {
+        let mut state = self.state();
+        if state.close.is_some() {
+            return;
+        }
+        if state.bytes > 0 && state.bytes + line.text.len() > self.limit {
+            close(&mut state, Close::SLOW);
+        } else {
+            state.bytes += line.text.len();
+            state.lines.push_back(line);
+        }
+        drop(state);
+        self.reader.wake();
+    }
+
+    /// Ends a subscription by that line; where the client cannot be told so, the connection.
+    pub(crate) fn send_away(&self, line: &Line) {
+        if self.answers {
+            self.push(line.clone());
+        } else {
+            self.close(Close::INSUFFICIENT_STATE);
+        }
+    }
+
+    /// Asks the connection to end; the first reason counts.
+    pub(crate) fn close(&self, reason: Close) {
+        let mut state = self.state();
+        if state.close.is_none() {
+            close(&mut state, reason);
+        }
+        drop(state);
+        self.reader.wake();
+    }
+
+    /// Says why the connection is to end, if it is.
+    pub(crate) fn closing(&self) -> Option<Close> {
+        self.state().close
+    }
+
+    /// Begins to watch a channel whose last value wins, from a stamp on.
+    pub(crate) fn watch(&self, board: Arc<Latest>, filter: Option<Arc<Filter>>, sent: u64) {
+        self.state().watches.push(Watch { board, filter, sent, is_due: true });
+        self.reader.wake();
+    }
+
+    /// Ends that.
+    pub(crate) fn unwatch(&self, board: &Arc<Latest>) {
+        self.state().watches.retain(|watch| !Arc::ptr_eq(&watch.board, board));
+    }
+
+    /// Says that there is something new in such a channel.
+    pub(crate) fn due(&self, board: &Latest) {
+        let mut state = self.state();
+        if let Some(watch) = state.watches.iter_mut().find(|watch| std::ptr::eq(&*watch.board, board)) {
+            watch.is_due = true;
+            drop(state);
+            self.reader.wake();
+        }
+    }
+
+    /// Takes what is to be written next: lines of about `most` bytes, at least one.
+    pub(crate) fn take(&self, most: usize) -> Option<Next> {
+        loop {
+            let mut state = self.state();
+            if let Some(reason) = state.close {
+                return Some(Next::Close(reason));
+            }
+            if !state.lines.is_empty() {
+                return Some(Next::Lines(state.portion(most)));
+            }
+            if let Some(watch) = state.watches.iter_mut().find(|watch| watch.is_due) {
+                watch.is_due = false;
+                let (board, filter, sent) = (watch.board.clone(), watch.filter.clone(), watch.sent);
+                // The board's lock is never taken under this one: publishers hold them the other way round.
+                drop(state);
+                let (line, stamp) = board.since(sent, filter.as_deref());
+                let mut state = self.state();
+                if let Some(watch) = state.watches.iter_mut().find(|watch| Arc::ptr_eq(&watch.board, &board))
+                {
+                    watch.sent = stamp;
+                }
+                match line {
+                    Some(text) => return Some(Next::Lines(vec![text.into()])),
+                    None => continue,
+                }
+            }
+            return std::mem::take(&mut state.ping).then_some(Next::Ping);
+        }
+    }
+
+    /// Wakes this task when there is something to take.
+    pub(crate) fn register(&self, waker: &Waker) {
+        self.reader.register(waker);
+    }
+
+    /// Lets somebody in, whose sign-in is good until that second.
+    pub(crate) fn open(&self, next_ping: u64, expires_at: Option<u64>) {
+        self.next_ping.store(next_ping, Ordering::Relaxed);
+        self.expires_at.store(expires_at.unwrap_or(0), Ordering::Relaxed);
+        self.is_open.store(true, Ordering::Release);
+    }
+
+    /// Notes a sign of life.
+    pub(crate) fn heard(&self) {
+        self.pinged_at.store(0, Ordering::Relaxed);
+    }
+
+    /// Looks after the connection, once a second.
+    pub(crate) fn tend(&self, second: u64, times: &Times) {
+        if !self.is_open.load(Ordering::Acquire) {
+            if second >= self.born_at + times.greeting {
+                self.close(Close::STALE);
+            }
+            return;
+        }
+        let expires_at = self.expires_at.load(Ordering::Relaxed);
+        if expires_at != 0 && second >= expires_at {
+            return self.close(Close::EXPIRED);
+        }
+        let pinged_at = self.pinged_at.load(Ordering::Relaxed);
+        if self.answers && pinged_at != 0 && second >= pinged_at + times.pong {
+            return self.close(Close::NO_PONG);
+        }
+        if second >= self.next_ping.load(Ordering::Relaxed) {
+            self.next_ping.store(second + times.ping, Ordering::Relaxed);
+            if pinged_at == 0 {
+                self.pinged_at.store(second.max(1), Ordering::Relaxed);
+            }
+            self.state().ping = true;
+            self.reader.wake();
+        }
+    }
+}
+
+impl State {
+    fn portion(&mut self, most: usize) -> Vec<Line> {
+        let mut taken = Vec::new();
+        let mut bytes = 0;
+        while let Some(line) = self.lines.front() {
+            if bytes > 0 && bytes + line.text.len() > most {
+                break;
+            }
+            bytes += line.text.len();
+            taken.extend(self.lines.pop_front());
+        }
+        self.bytes -= bytes;
+        if self.lines.is_empty() {
+            // One burst must not be paid for as long as the connection lasts.
+            self.lines = VecDeque::new();
+        }
+        taken
+    }
+}
+
+fn close(state: &mut State, reason: Close) {
+    *state = State { close: Some(reason), ..State::default() };
+}
+
+/// How long things take, in seconds.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Times {
+    pub(crate) ping: u64,
+    pub(crate) pong: u64,
+    pub(crate) greeting: u64,
+}

@@ -1,0 +1,273 @@
+//! WebSocket: one task per connection, which reads, answers and writes; between messages it holds a small buffer and
+//! nothing else.
+
+use std::collections::VecDeque;
+use std::future::poll_fn;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use futures_util::{SinkExt, StreamExt};
+use http::header::SEC_WEBSOCKET_PROTOCOL;
+use http::{HeaderValue, Request, Response, StatusCode};
+use hyper::upgrade::Upgraded;
+use hyper_util::rt::TokioIo;
+use tokio::time::timeout;
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::handshake::server::create_response_with_body;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::{CloseCode, Data, OpCode};
+use tokio_tungstenite::tungstenite::protocol::frame::{CloseFrame, Frame};
+use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
+use tokio_tungstenite::tungstenite::{Error, Message};
+
+use crate::codes::Close;
+use crate::counts::{self, Counted};
+use crate::dialogue::Dialogue;
+use crate::house::{House, Welcome};
+use crate::live::Live;
+use crate::outbox::Next;
+use crate::settings::Settings;
+
+type Socket = WebSocketStream<TokioIo<Upgraded>>;
+
+/// The subprotocol that some clients ask for by name.
+const JSON: &str = "centrifuge-json";
+
+/// What is read at once; clients send little.
+const READ: usize = 2 * 1024;
+
+/// The largest part that a message is sent in: a buffer that was large once stays so.
+const PART: usize = 8 * 1024;
+
+/// About how much is put together into one message.
+const BATCH: usize = 32 * 1024;
+
+/// How long a client may take to take leave.
+const FAREWELL: Duration = Duration::from_secs(2);
+
+impl<H: House> Live<H> {
+    /// Takes a WebSocket connection: gives the reply to its request, and serves it from then on. `known` is who came
+    /// without a token; `guard` is dropped with the connection.
+    ///
+    /// A request that is none for a WebSocket gets a reply without a body: 426 or 400.
+    pub fn upgrade<B>(
+        &self,
+        mut request: Request<B>,
+        known: Welcome<H::Visitor>,
+        guard: impl Send + 'static,
+    ) -> Response<()> {
+        let mut reply = match create_response_with_body(&request, || ()) {
+            Ok(reply) => reply,
+            Err(_) => return refuse(&request),
+        };
+        let asks_for_json = request
+            .headers()
+            .get_all(SEC_WEBSOCKET_PROTOCOL)
+            .iter()
+            .any(|list| list.to_str().is_ok_and(|list| list.split(',').any(|name| name.trim() == JSON)));
+        if asks_for_json {
+            reply.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(JSON));
+        }
+        let upgrade = hyper::upgrade::on(&mut request);
+        let live = self.clone();
+        self.inner.tracker.spawn(async move {
+            let _guard = guard;
+            match upgrade.await {
+                Ok(upgraded) => serve(&live, upgraded, known).await,
+                Err(error) => {
+                    tracing::debug!(
+                        error = &error as &dyn std::error::Error,
+                        "a connection was not upgraded"
+                    );
+                }
+            }
+        });
+        reply
+    }
+}
+
+fn refuse<B>(request: &Request<B>) -> Response<()> {
+    let asks = request.headers().contains_key(http::header::UPGRADE);
+    let mut reply = Response::new(());
+    *reply.status_mut() = if asks { StatusCode::BAD_REQUEST } else { StatusCode::UPGRADE_REQUIRED };
+    reply.headers_mut().insert(http::header::UPGRADE, HeaderValue::from_static("websocket"));
+    reply
+}
+
+fn config(settings: &Settings) -> WebSocketConfig {
+    WebSocketConfig::default()
+        .read_buffer_size(READ)
+        .write_buffer_size(0)
+        .max_write_buffer_size(2 * PART)
+        .max_message_size(Some(settings.inbound))
+        .max_frame_size(Some(settings.inbound))
+}
+
+async fn serve<H: House>(live: &Live<H>, upgraded: Upgraded, known: Welcome<H::Visitor>) {
+    let _counted = Counted::new("websocket");
+    let config = config(&live.inner.settings);
+    let mut socket =
+        WebSocketStream::from_raw_socket(TokioIo::new(upgraded), Role::Server, Some(config)).await;
+    let mut dialogue = Dialogue::begin(live, known);
+    let reason = converse(&mut socket, &mut dialogue).await;
+    // From here on nothing is published to it any more.
+    drop(dialogue);
+    if let Some(End { code, reason }) = reason {
+        let frame = CloseFrame { code, reason: reason.into() };
+        let leave = async {
+            socket.close(Some(frame)).await?;
+            while socket.next().await.is_some_and(|message| message.is_ok()) {}
+            Ok::<_, Error>(())
+        };
+        // Nobody waits longer for who does not listen.
+        let _ = timeout(FAREWELL, leave).await;
+    }
+}
+
+/// The end of a connection that this side ends.
+struct End {
+    code: CloseCode,
+    reason: &'static str,
+}
+
+impl From<Close> for End {
+    fn from(close: Close) -> End {
+        counts::closed(close);
+        End { code: CloseCode::from(close.code), reason: close.reason }
+    }
+}
+
+/// What the task is woken for.
+enum Turn {
+    Heard(Result<Message, Error>),
+    Gone,
+    Close(Close),
+}
+
+/// Reads, answers and writes until the end; gives the reason if it is this side's.
+async fn converse<H: House>(socket: &mut Socket, dialogue: &mut Dialogue<H>) -> Option<End> {
+    let mut parts = Parts::default();
+    loop {
+        let turn = poll_fn(|cx| {
+            if let Poll::Ready(turn) = write(socket, dialogue, &mut parts, cx) {
+                return Poll::Ready(turn);
+            }
+            socket.poll_next_unpin(cx).map(|message| message.map_or(Turn::Gone, Turn::Heard))
+        })
+        .await;
+        let message = match turn {
+            Turn::Heard(Ok(message)) => message,
+            Turn::Heard(Err(error)) => return answer_to(error),
+            Turn::Gone => return None,
+            Turn::Close(reason) => return Some(reason.into()),
+        };
+        let heard = match message {
+            Message::Text(text) => dialogue.hear(&text).await,
+            Message::Binary(_) => Err(Close::BAD_REQUEST),
+            // The next read or write answers these by itself.
+            Message::Ping(_) | Message::Pong(_) | Message::Frame(_) => {
+                dialogue.outbox.heard();
+                Ok(())
+            }
+            Message::Close(_) => Ok(()),
+        };
+        if let Err(reason) = heard {
+            return Some(reason.into());
+        }
+    }
+}
+
+/// Writes what there is, as far as the client takes it.
+fn write<H: House>(
+    socket: &mut Socket,
+    dialogue: &Dialogue<H>,
+    parts: &mut Parts,
+    cx: &mut Context<'_>,
+) -> Poll<Turn> {
+    dialogue.outbox.register(cx.waker());
+    loop {
+        if parts.is_written {
+            match socket.poll_flush_unpin(cx) {
+                Poll::Ready(Ok(())) => parts.is_written = false,
+                Poll::Ready(Err(error)) => return Poll::Ready(Turn::Heard(Err(error))),
+                // It may be closed for that.
+                Poll::Pending => return closing(dialogue),
+            }
+        }
+        if parts.waiting.is_empty() {
+            match dialogue.outbox.take(BATCH) {
+                Some(Next::Lines(lines)) => parts.add(lines.iter().map(|line| &line.text)),
+                Some(Next::Ping) => parts.add([&Bytes::from_static(b"{}")].into_iter()),
+                Some(Next::Close(reason)) => return Poll::Ready(Turn::Close(reason)),
+                None => return Poll::Pending,
+            }
+        }
+        if let Some(frame) = parts.waiting.pop_front() {
+            if let Err(error) = socket.start_send_unpin(Message::Frame(frame)) {
+                return Poll::Ready(Turn::Heard(Err(error)));
+            }
+            parts.is_written = true;
+        }
+    }
+}
+
+fn closing<H: House>(dialogue: &Dialogue<H>) -> Poll<Turn> {
+    match dialogue.outbox.closing() {
+        Some(reason) => Poll::Ready(Turn::Close(reason)),
+        None => Poll::Pending,
+    }
+}
+
+/// The message that is being written.
+#[derive(Default)]
+struct Parts {
+    waiting: VecDeque<Frame>,
+    is_written: bool,
+}
+
+impl Parts {
+    /// Makes one message of lines.
+    fn add<'a>(&mut self, lines: impl ExactSizeIterator<Item = &'a Bytes>) {
+        let count = lines.len();
+        let mut text = match <[_; 1]>::try_from(lines.collect::<Vec<_>>()) {
+            // The bytes themselves, which many connections share.
+            Ok([line]) => line.clone(),
+            Err(lines) => together(&lines),
+        };
+        counts::sent(count, text.len());
+        let mut opcode = OpCode::Data(Data::Text);
+        loop {
+            let part = text.split_to(text.len().min(PART));
+            self.waiting.push_back(Frame::message(part, opcode, text.is_empty()));
+            opcode = OpCode::Data(Data::Continue);
+            if text.is_empty() {
+                break;
+            }
+        }
+    }
+}
+
+fn together(lines: &[&Bytes]) -> Bytes {
+    let length = lines.iter().map(|line| line.len() + 1).sum();
+    let mut text = BytesMut::with_capacity(length);
+    for (at, line) in lines.iter().enumerate() {
+        if at > 0 {
+            text.extend_from_slice(b"\n");
+        }
+        text.extend_from_slice(line);
+    }
+    text.freeze()
+}
+
+/// What a client is told that does not keep to WebSocket itself (RFC 6455, 7.4.1).
+fn answer_to(error: Error) -> Option<End> {
+    let code = match error {
+        Error::Capacity(_) => CloseCode::Size,
+        Error::Utf8(_) => CloseCode::Invalid,
+        Error::Protocol(_) => CloseCode::Protocol,
+        _ => return None,
+    };
+    tracing::debug!(error = &error as &dyn std::error::Error, "a client does not keep to WebSocket");
+    metrics::counter!("upshelf_live_closes_total", "code" => u16::from(code).to_string()).increment(1);
+    Some(End { code, reason: "" })
+}
