@@ -71,6 +71,8 @@ export class Session {
     this.#exchange = exchange;
     /** Whether the browser's cookies sign in. */
     this.usesCookies = auth === "cookie";
+    /** Whether an API key signs in. */
+    this.usesKey = auth !== "cookie" && "key" in auth;
     if (auth === "cookie") return;
     if ("key" in auth) this.#key = auth.key;
     else this.#storage = auth.storage ?? memory;

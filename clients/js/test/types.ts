@@ -30,7 +30,7 @@ for await (const suggestion of client.suggestions.all({ status: "open" })) {
 }
 const feed = client.live.votes({ filter: ["1"] });
 for await (const { suggestion_id, score } of feed) console.log(suggestion_id.length, score + 1);
-client.live.notices(({ unread, notice }) => console.log(unread + 1, notice.payload.text), { lost: () => {}, signal: AbortSignal.timeout(1) });
+client.live.notices(({ unread, notice }) => console.log(unread + 1, notice?.payload.text), { lost: () => {}, signal: AbortSignal.timeout(1) });
 
 const tags: Result<Page<{ slug: string }>> = await client.tags.list();
 const page = unwrap(tags);

@@ -124,6 +124,8 @@ function watchResource(client) {
 /** Begins, and gives what ends it. */
 function start() {
   const client = new Client({ auth: "cookie", timeout: PATIENCE, retries: 0 });
+  // Shows in the browser's own tools when, and over what, the page began to move.
+  client.live.onState(({ state, transport }) => state === "connected" && performance.mark("upshelf-live", { detail: transport }));
   const follow = sentences(client);
   const send = (event) => void vote(client, follow, event);
   document.addEventListener("submit", send);

@@ -16,7 +16,7 @@ import { Standings } from "./standings.js";
  * @typedef {object} LiveNotice
  * @property {number} seq
  * @property {number} unread How many are not read: the site's own count, to be shown as it is.
- * @property {import("../schema.js").NoticeView} notice
+ * @property {import("../schema.js").NoticeView | null} notice What it says; `null` where it has been put away meanwhile.
  */
 
 /**
@@ -24,7 +24,8 @@ import { Standings } from "./standings.js";
  *
  * @typedef {object} ResourceUpdate
  * @property {string} resource_id
- * @property {string} change `created`, `edited`, `moved`, `removed`, `reverted`.
+ * @property {"created" | "edited" | "moved" | "removed" | "reverted"} change
+ * @property {number} version The version that it made.
  */
 
 /** What happens right now. It connects when somebody listens, and comes back by itself after every loss. */
@@ -44,7 +45,8 @@ export class Live {
   constructor({ baseUrl, fetch, clock, session, me, WebSocket = globalThis.WebSocket }) {
     /** @type {import("./connection.js").Transport[]} */
     const transports = [];
-    if (WebSocket) {
+    // A WebSocket takes the token of a session, or cookies, and no key.
+    if (WebSocket && !session.usesKey) {
       const url = `${baseUrl.replace(/^http/, "ws")}/connection/websocket`;
       transports.push({ name: "websocket", open: (parts) => new SocketLine(url, WebSocket, parts) });
     }

@@ -24,6 +24,8 @@
  */
 
 const NAME = "suggestions:votes";
+/** More than so many suggestions cannot be named; then all are watched, and what is not wanted is left out here. */
+const MOST_NAMED = 200;
 
 /** The votes that are watched here: one subscription to the site, whoever watches what. */
 export class Standings {
@@ -78,11 +80,11 @@ export class Standings {
   #narrow(channel) {
     const before = /** @type {{ filter?: string[] } | undefined} */ (channel.data);
     const all = [...this.#watchers];
-    if (all.some((watcher) => watcher.only === null)) {
+    const filter = [...new Set(all.flatMap((watcher) => [...(watcher.only ?? [])]))];
+    if (filter.length > MOST_NAMED || all.some((watcher) => watcher.only === null)) {
       channel.data = undefined;
       return before !== undefined;
     }
-    const filter = [...new Set(all.flatMap((watcher) => [...(watcher.only ?? [])]))];
     const known = new Set(before?.filter);
     const hasGrown = before === undefined || filter.some((id) => !known.has(id));
     channel.data = { filter };
