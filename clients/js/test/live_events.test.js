@@ -6,6 +6,7 @@ import { EventReader, readPositions } from "../src/live/stream.js";
 import { Client } from "../src/index.js";
 import { HandClock } from "./kit/clock.js";
 import { Heard } from "./kit/hub.js";
+import { fakeSite, problem, signedIn } from "./kit/site.js";
 
 /** A site that lets no WebSocket through, and gives events. */
 async function site(t) {
@@ -121,4 +122,62 @@ test("positions are read as they are written, and nonsense is none", () => {
   const read = readPositions("notifications:1=7@e.1,odd%2C%3D%40=0@");
   assert.deepEqual([...read], [["notifications:1", { offset: 7, epoch: "e.1" }], ["odd,=@", { offset: 0, epoch: "" }]]);
   assert.deepEqual([...readPositions("a,b=c@d,=")], []);
+});
+
+test("over events, one's notices are asked for by name, and a stale token is exchanged", async (t) => {
+  const clock = new HandClock();
+  let n = 0;
+  const asked = [];
+  const site = await fakeSite(t, ({ path, headers }) => {
+    if (path.startsWith("/api/v1/auth")) return { body: signedIn((n += 1), clock.now()) };
+    asked.push({ path: decodeURIComponent(path), token: headers.authorization });
+    return asked.length === 1 ? problem(401, "token_invalid") : { headers: { "content-type": "text/event-stream" }, body: subscribed("notifications:m1=3@e", { "notifications:m1": { recovered: false } }) };
+  });
+  const client = new Client({ baseUrl: site.url, clock });
+  t.after(() => client.close());
+  assert.ok((await client.auth.login({ login: "mia", password: "p" })).ok);
+  const feed = client.live.notices(() => {});
+  await clock.passWait(500, 1000);
+  assert.ok((await feed.ready).ok);
+  assert.equal(asked.at(-1).path, "/api/v1/events?channels=notifications:m1");
+  assert.notEqual(asked[0].token, asked[1].token);
+});
+
+test("a channel that is refused over events is told, and nothing is asked any more", async (t) => {
+  const clock = new HandClock();
+  const site = await fakeSite(t, () => problem(404, "channel_not_found"));
+  const client = new Client({ baseUrl: site.url, clock });
+  t.after(() => client.close());
+  assert.equal((await client.live.resource("x").ready).problem.code, "live");
+  assert.equal(client.live.state.state, "idle");
+  assert.deepEqual(clock.waits, []);
+  assert.equal(site.requests.length, 1);
+});
+
+test("when the network is back, nothing is waited for", async (t) => {
+  const target = new EventTarget();
+  for (const name of ["addEventListener", "removeEventListener"]) {
+    globalThis[name] = target[name].bind(target);
+    t.after(() => delete globalThis[name]);
+  }
+  const { url, stream } = await site(t);
+  const { client, clock } = clientOf(t, url);
+  client.live.resource("r");
+  (await stream(0)).response.destroy();
+  await clock.seeWait(500, 1000);
+  target.dispatchEvent(new Event("online"));
+  await stream(1);
+});
+
+test("who reads too slowly is told to read anew", async (t) => {
+  const { url, stream } = await site(t);
+  const { client } = clientOf(t, url);
+  const lost = new Heard();
+  const feed = client.live.resource("r", undefined, { lost: () => lost.add("lost") });
+  const first = await stream(0);
+  first.send(subscribed(`${R}=0@e`, { [R]: { recovered: false } }));
+  const many = Array.from({ length: 10_001 }, (_, n) => message(`${R}=${n + 1}@e`, R, { offset: n + 1, data: n }));
+  first.send(many.join(""));
+  await lost.count(1);
+  feed.stop();
 });

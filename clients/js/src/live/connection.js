@@ -156,10 +156,7 @@ export class Connection {
   #open() {
     this.#cancelRetry();
     this.#tell({ ...this.#state, state: "connecting", transport: undefined });
-    const transport = this.#transports[this.#way % this.#transports.length];
-    if (!transport) {
-      return this.#end(problemOf("live", "There is no WebSocket here: pass one to new Client({ WebSocket })."), { state: "closed" });
-    }
+    const transport = /** @type {Transport} */ (this.#transports[this.#way]);
     /** @type {Line | null} */
     let line = null;
     const isCurrent = () => line === null || this.#line === line;
