@@ -13,7 +13,7 @@ before(async () => {
   mia = await program.member("mia");
   ben = await program.member("ben");
   unwrap(await ada.admin.import("# Tools\n\n## Editors\n\n- [Vis](https://vis.example) - An editor.\n", { format: "markdown" }));
-  category = unwrap(await ada.categories.tree()).items[0].children[0].id;
+  category = unwrap(await ada.categories.tree()).items[0].id;
   browser = await startBrowser(kit);
 });
 after(async () => {
@@ -40,7 +40,10 @@ test("a vote on one screen moves the count and the bar on the others within a se
   await voter.go(`/suggestions/${suggestion.id}`);
   await reader.go("/");
   await stranger.go("/suggestions");
-  for (const person of [voter, reader, stranger]) await person.until(isConnected);
+  for (const person of [voter, reader, stranger]) {
+    await person.until(isConnected);
+    assert.equal(await person.page.evaluate(() => performance.getEntriesByName("upshelf-live")[0].detail), "websocket");
+  }
   const seen = [reader, stranger].map((person) => person.until(shows, votes(suggestion.id), "1").then(() => performance.now()));
   const pressed = performance.now();
   await voter.page.click(`${votes(suggestion.id)} .yes button`);
@@ -51,6 +54,7 @@ test("a vote on one screen moves the count and the bar on the others within a se
   const bar = `#s-${suggestion.id} progress`;
   assert.deepEqual(await reader.page.$eval(bar, (progress) => [progress.value, progress.ariaLabel]), [1, "Score 1 of 50"]);
   await reader.until((selector) => document.querySelector(selector).textContent.startsWith("1 of 50"), `#s-${suggestion.id} [data-summary]`);
+  await voter.until(() => document.querySelector("[data-rule] li").innerText.includes("now 1"));
   await voter.page.click(`${votes(suggestion.id)} .yes button`);
   await reader.until(shows, votes(suggestion.id), "0");
   await voter.page.click(`${votes(suggestion.id)} .no button`);

@@ -25,7 +25,7 @@ after(async () => {
 let count = 0;
 async function suggest(client) {
   const { items } = unwrap(await client.categories.tree());
-  const changes = { url: `https://new-${(count += 1)}.example`, title: `New ${count}`, description: "Fresh.", category_ids: [items[0].children[0].id] };
+  const changes = { url: `https://new-${(count += 1)}.example`, title: `New ${count}`, description: "Fresh.", category_ids: [items[0].id] };
   return unwrap(await client.suggestions.create({ kind: "add", changes, reason: "It is missing." }));
 }
 

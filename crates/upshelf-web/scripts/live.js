@@ -3,7 +3,7 @@ import { Client } from "./client/index.js";
 
 /** Who votes looks at the button: better to send the form than to try for long. */
 const PATIENCE = 5_000;
-/** The sentence about the rule is asked for this much later, in milliseconds: one reader asks at most so often, and many not at once. */
+/** How much later that is asked for which is said of the rule, in milliseconds: a reader asks only so often, and many not at once. */
 const SENTENCE = { least: 2_000, most: 6_000 };
 
 const all = (selector) => [...document.querySelectorAll(selector)];
@@ -58,19 +58,37 @@ async function vote(client, follow, event) {
   form.requestSubmit(button);
 }
 
-/** The rule's sentence counts votes, too, and follows them a little later. */
+/** What is said of the rule counts votes, too, and follows them a little later. */
 function sentences(client) {
   const waiting = new Set();
   return (id) => {
-    const places = all(`form[data-suggestion="${CSS.escape(id)}"]`).map((form) => form.closest(".card, .box")?.querySelector("[data-summary]"));
-    if (waiting.has(id) || document.hidden || !places.some(Boolean)) return;
+    if (waiting.has(id) || document.hidden || !document.querySelector("[data-summary], [data-rule]")) return;
     waiting.add(id);
-    setTimeout(async () => {
-      waiting.delete(id);
-      const found = await client.suggestions.get(id);
-      if (found.ok) for (const place of places) place?.replaceChildren(found.value.rule.summary);
-    }, SENTENCE.least + Math.random() * (SENTENCE.most - SENTENCE.least));
+    setTimeout(
+      () => {
+        waiting.delete(id);
+        void (document.querySelector("[data-rule]") ? readRule() : readSummary(client, id));
+      },
+      SENTENCE.least + Math.random() * (SENTENCE.most - SENTENCE.least),
+    );
   };
+}
+
+/** On a suggestion's own page: all that its rule asks, as the page would show it now. */
+async function readRule() {
+  const reply = await fetch(location.pathname).catch(() => null);
+  if (!reply?.ok) return;
+  const now = new DOMParser().parseFromString(await reply.text(), "text/html").querySelector("[data-rule]");
+  if (now) document.querySelector("[data-rule]").replaceWith(now);
+}
+
+/** In a list: the sentence. */
+async function readSummary(client, id) {
+  const found = await client.suggestions.get(id);
+  if (!found.ok) return;
+  for (const form of all(`form[data-suggestion="${CSS.escape(id)}"]`)) {
+    form.closest(".card")?.querySelector("[data-summary]")?.replaceChildren(found.value.rule.summary);
+  }
 }
 
 function watchVotes(client, follow) {
