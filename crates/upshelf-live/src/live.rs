@@ -145,6 +145,13 @@ impl<H: House> Live<H> {
         }
     }
 
+    /// Counts the connections.
+    pub fn connections(&self) -> usize {
+        let mut count = 0;
+        self.inner.peers.each(|_, _| count += 1);
+        count
+    }
+
     /// Says whether a channel is watched, or was a moment ago.
     pub fn has(&self, channel: &str) -> bool {
         self.inner.hub.find(channel).is_some()
