@@ -77,7 +77,7 @@ async fn list(
 /// A collection to be made.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct Draft {
+struct NewCollection {
     /// Its name.
     title: String,
     /// What it is for, in Markdown.
@@ -89,13 +89,13 @@ struct Draft {
 }
 
 /// Makes an empty collection
-#[utoipa::path(post, path = "/collections", tag = "Collections", request_body = Draft, extensions(("x-role" = json!("member"))),
+#[utoipa::path(post, path = "/collections", tag = "Collections", request_body = NewCollection, extensions(("x-role" = json!("member"))),
     responses((status = 201, body = CollectionView, description = "The collection.")))]
 async fn add(
     _: Limited<Write>,
     State(web): State<Web>,
     member: Member,
-    Json(Draft { title, description, public }): Json<Draft>,
+    Json(NewCollection { title, description, public }): Json<NewCollection>,
 ) -> Result<impl IntoResponse> {
     let wish = CollectionWish { title: Some(title), description: Some(description), public: Some(public) };
     let collection = web.catalog().add_collection(&member, &wish).await?;
@@ -140,7 +140,7 @@ async fn collection(
 /// What changes; what is left out stays.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct Change {
+struct CollectionChange {
     /// Its name.
     title: Option<String>,
     /// What it is for, in Markdown.
@@ -151,14 +151,14 @@ struct Change {
 
 /// Changes one's own collection
 #[utoipa::path(patch, path = "/collections/{id}", tag = "Collections", params(("id" = Uuid, Path, description = "The collection.")),
-    request_body = Change, extensions(("x-role" = json!("member"))),
+    request_body = CollectionChange, extensions(("x-role" = json!("member"))),
     responses((status = 200, body = CollectionView, description = "The changed collection.")))]
 async fn change(
     _: Limited<Write>,
     State(web): State<Web>,
     member: Member,
     Id(id): Id<CollectionId>,
-    Json(Change { title, description, public }): Json<Change>,
+    Json(CollectionChange { title, description, public }): Json<CollectionChange>,
 ) -> Result<Json<CollectionView>> {
     let wish = CollectionWish { title, description, public };
     Ok(Json(web.catalog().change_collection(&member, id, &wish).await?))

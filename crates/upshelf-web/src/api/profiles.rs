@@ -31,7 +31,7 @@ async fn profile(
 /// What changes; what is left out stays.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct Change {
+struct ProfileChange {
     /// The name that others read.
     display_name: Option<String>,
     /// What one says about oneself, in Markdown.
@@ -39,13 +39,13 @@ struct Change {
 }
 
 /// Changes one's own profile
-#[utoipa::path(patch, path = "/profiles/me", tag = "Profiles", request_body = Change, extensions(("x-role" = json!("member"))),
+#[utoipa::path(patch, path = "/profiles/me", tag = "Profiles", request_body = ProfileChange, extensions(("x-role" = json!("member"))),
     responses((status = 200, body = ProfileView, description = "The changed profile.")))]
 async fn change(
     _: Limited<Write>,
     State(web): State<Web>,
     member: Member,
-    Json(Change { display_name, bio }): Json<Change>,
+    Json(ProfileChange { display_name, bio }): Json<ProfileChange>,
 ) -> Result<Json<ProfileView>> {
     Ok(Json(web.catalog().change_profile(&member, &ProfileChanges { display_name, bio }).await?))
 }

@@ -8,7 +8,7 @@ use url::form_urlencoded;
 
 use crate::extract::{MaybeMember, Member};
 use crate::pages::ago::Ago;
-use crate::pages::assets;
+use crate::pages::{assets, scripts};
 use crate::problem::{Problem, Result};
 use crate::web::Web;
 
@@ -45,6 +45,11 @@ impl Frame {
     /// The URL of one of the site's files.
     pub(crate) fn asset(&self, name: &str) -> &'static str {
         assets::url(name)
+    }
+
+    /// The URL of one of the site's scripts.
+    pub(crate) fn script(&self, name: &str) -> String {
+        scripts::url(name)
     }
 
     /// Whether the page lies under `path`: then its entry in the menu is marked.

@@ -25,6 +25,7 @@ mod propose;
 mod queues;
 mod resource;
 mod row;
+mod scripts;
 mod settings;
 mod suggestion;
 mod suggestions;
@@ -92,6 +93,7 @@ pub(crate) fn router() -> Router<Web> {
         .route("/admin/outbox/{id}/html", get(outbox::html))
         .route("/unsubscribe/{token}", get(unsubscribe::show).post(unsubscribe::act))
         .route("/assets/{name}", get(assets::show))
+        .route("/assets/scripts/{hash}/{*path}", get(scripts::show))
         .route("/favicon.ico", get(assets::favicon))
 }
 

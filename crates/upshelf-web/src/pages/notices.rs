@@ -21,6 +21,7 @@ struct NoticesPage {
     frame: Frame,
     notices: Vec<Line>,
     newest: i64,
+    is_first: bool,
     pager: Pager,
 }
 
@@ -62,10 +63,12 @@ pub(crate) async fn show(
     frame: Frame,
     Query(asked): Query<Start>,
 ) -> Result<Response> {
+    let is_first = asked.is_first();
     let found = web.catalog().notices(&member, false, &asked.page()?).await?;
     page(&NoticesPage {
         notices: found.items.iter().map(|notice| Line::new(notice, &frame)).collect(),
         newest: found.items.iter().map(|notice| notice.seq).max().unwrap_or(0),
+        is_first,
         pager: Pager::new(&frame, found.next_cursor.as_deref()),
         frame,
     })

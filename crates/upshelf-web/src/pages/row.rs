@@ -68,6 +68,11 @@ pub(crate) struct Start {
 }
 
 impl Start {
+    /// Whether it is the beginning of the list.
+    pub(crate) fn is_first(&self) -> bool {
+        self.cursor.is_none()
+    }
+
     pub(crate) fn page(self) -> Result<PageRequest> {
         page(None, self.cursor)
     }

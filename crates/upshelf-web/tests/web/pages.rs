@@ -495,7 +495,11 @@ async fn what_people_type_is_inert_on_every_page() {
         seen += html.matches("&#60;script").count();
         for tag in tags(&html) {
             let name = tag.split([' ', '\n', '/']).find(|part| !part.is_empty()).unwrap_or_default();
-            assert!(!["script", "img", "iframe", "object", "style"].contains(&name), "{path} holds <{tag}>");
+            // The only script is a file of the site.
+            let is_ours = tag.starts_with("script type=\"module\" src=\"/assets/scripts/");
+            let is_foreign = !is_ours && name == "script";
+            let runs = is_foreign || ["img", "iframe", "object", "style"].contains(&name);
+            assert!(!runs, "{path} holds <{tag}>");
             for (attribute, value) in attributes(tag) {
                 assert!(
                     !attribute.starts_with("on") && attribute != "style",
@@ -595,6 +599,24 @@ async fn the_sites_own_files_are_kept_for_ever_under_a_name_of_their_content() {
     assert_eq!((again.status.as_u16(), again.body.len()), (304, 0));
     app.anon().get("/assets/site.css").await.refused(404, "not_found");
     assert_eq!(browser.get("/favicon.ico").await.headers["content-type"], "image/svg+xml");
+}
+
+#[tokio::test]
+async fn scripts_find_each_other_under_a_name_of_the_content_of_all() {
+    let app = App::open().await;
+    let mut browser = Browser::new(&app);
+    let home = browser.get("/").await.page(200);
+    let script = between(&home, "<script type=\"module\" src=\"", "\"").to_owned();
+    let folder = script.strip_suffix("live.js").expect("it is the pages' script");
+    for path in ["live.js", "client/index.js", "client/live/socket.js"] {
+        let file = browser.get(&format!("{folder}{path}")).await;
+        assert_eq!(file.status, StatusCode::OK, "{path}");
+        assert_eq!(file.headers["content-type"], "text/javascript; charset=utf-8");
+        assert_eq!(file.headers["cache-control"], "public, max-age=31536000, immutable");
+    }
+    let elsewhere = script.replacen("/assets/scripts/", "/assets/scripts/x", 1);
+    app.anon().get(&elsewhere).await.refused(404, "not_found");
+    app.anon().get(&format!("{folder}client/../live.js")).await.refused(404, "not_found");
 }
 
 /// Headings, landmarks and forms of a page, in their order.

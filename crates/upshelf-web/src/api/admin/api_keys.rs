@@ -35,7 +35,7 @@ async fn list(
 /// A key to be made.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct Draft {
+struct NewApiKey {
     /// What one calls it.
     name: String,
     /// What it may do; a wider scope includes the narrower ones.
@@ -55,7 +55,7 @@ struct NewKey {
 /// Makes an API key
 ///
 /// It takes a sign-in that is no older than 15 minutes.
-#[utoipa::path(post, path = "/admin/api-keys", tag = "Admins", request_body = Draft, extensions(("x-role" = json!("admin"))),
+#[utoipa::path(post, path = "/admin/api-keys", tag = "Admins", request_body = NewApiKey, extensions(("x-role" = json!("admin"))),
     responses(
         (status = 201, body = NewKey, description = "The key, with its token."),
         (status = 403, description = "No admin; or `sign_in_again`, `session_needed`: it takes a fresh sign-in."),
@@ -65,7 +65,7 @@ async fn add(
     State(web): State<Web>,
     Admin(admin): Admin,
     _: Recent,
-    Json(Draft { name, scopes }): Json<Draft>,
+    Json(NewApiKey { name, scopes }): Json<NewApiKey>,
 ) -> Result<impl IntoResponse> {
     let (key, token) = web.catalog().add_api_key(&admin, &name, &scopes).await?;
     let secret = [(CACHE_CONTROL, HeaderValue::from_static("no-store"))];

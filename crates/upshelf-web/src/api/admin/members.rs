@@ -38,7 +38,7 @@ async fn list(
 /// An account to be made.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct Draft {
+struct NewMember {
     /// 2 to 32 letters, digits, `_`, `-` or `.`.
     username: String,
     /// Where the site may write to.
@@ -52,7 +52,7 @@ struct Draft {
 /// Makes an account with any role
 ///
 /// It takes a sign-in that is no older than 15 minutes.
-#[utoipa::path(post, path = "/admin/members", tag = "Admins", request_body = Draft, extensions(("x-role" = json!("admin"))),
+#[utoipa::path(post, path = "/admin/members", tag = "Admins", request_body = NewMember, extensions(("x-role" = json!("admin"))),
     responses(
         (status = 201, body = Member, description = "The member."),
         (status = 403, description = "No admin; or `sign_in_again`, `session_needed`: it takes a fresh sign-in."),
@@ -63,7 +63,7 @@ async fn add(
     State(web): State<Web>,
     _: Admin,
     _: Recent,
-    Json(Draft { username, email, password, role }): Json<Draft>,
+    Json(NewMember { username, email, password, role }): Json<NewMember>,
 ) -> Result<impl IntoResponse> {
     let member = web.catalog().create_member(NewAccount { username, email, password }, role).await?;
     Ok((StatusCode::CREATED, Json(member)))
