@@ -26,8 +26,8 @@
 //! A missing server is a failure that says how to install it, never a skip.
 //!
 //! [`RedisServer::shared`] is one real Redis per test process, where each test keeps to its [`unique_prefix`]; with
-//! `UPSHELF_TEST_REDIS_URL` set, it is the server there. For an outage a test starts a server, a [`RedisCluster`] or a
-//! [`RedisSentinel`] of its own, or puts a [`Proxy`] before the shared one. [`Node`] runs what people use beside Upshelf.
+//! `UPSHELF_TEST_REDIS_URL` set, it is the server there. For an outage a test starts a server, a [`RedisCluster`], a
+//! [`RedisSentinel`] or a [`PostgresServer`] of its own, or puts a [`Proxy`] before the shared one. [`Node`] runs what people use beside Upshelf.
 //!
 //! ```no_run
 //! # use upshelf_testkit::{Proxy, RedisServer, unique_prefix};
@@ -67,7 +67,7 @@ pub use node::Node;
 use patience::aside;
 pub use patience::{Patience, wait_until};
 pub use places::{free_port, temp_dir};
-pub use postgres::{Database, Postgres};
+pub use postgres::{Database, Postgres, PostgresServer};
 pub use program::Program;
 pub use proxy::Proxy;
 pub use redis::{Keep, KeyFound, Monitor, RedisCluster, RedisSentinel, RedisServer, unique_prefix};
