@@ -43,7 +43,7 @@
 //! # }
 //! ```
 //!
-//! [`HttpServer`] stands for the web sites of others, byte for byte.
+//! [`HttpServer`] stands for the web sites of others, byte for byte, [`PostOffice`] for a mail server.
 //!
 //! Nothing here sleeps: a test waits for an event with a deadline ([`wait_until`], [`Program::wait_for`]), sets the
 //! [`HandClock`], or lets `tokio` own the time (`paused` contracts).
@@ -55,6 +55,7 @@ mod http;
 mod node;
 mod patience;
 mod places;
+mod post_office;
 mod postgres;
 mod program;
 mod proxy;
@@ -67,6 +68,7 @@ pub use node::Node;
 use patience::aside;
 pub use patience::{Patience, wait_until};
 pub use places::{free_port, temp_dir};
+pub use post_office::PostOffice;
 pub use postgres::{Database, Postgres, PostgresServer};
 pub use program::Program;
 pub use proxy::Proxy;

@@ -9,6 +9,7 @@ mod killed;
 mod links;
 mod lists;
 mod mails;
+mod minute;
 mod outages;
 mod queues;
 mod run;
