@@ -14,6 +14,13 @@ pub(crate) struct Wish {
     number: i64,
 }
 
+impl Wish {
+    /// Says whether nothing was wished after `earlier`.
+    pub(crate) fn is_still(self, earlier: Self) -> bool {
+        self.number == earlier.number
+    }
+}
+
 /// Notes a wish.
 pub(crate) async fn wish(pools: &Pools, queue: &str, pause: bool) -> Result<Wish> {
     const SQLITE: &str = "

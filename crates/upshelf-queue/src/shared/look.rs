@@ -143,9 +143,17 @@ pub(super) async fn agree_on_pause(shared: &Shared, link: &Link, name: &str, is_
     const DOING: &str = "agree on a pause";
     let local = shared.local();
     let queue = ask(DOING, link.queue(name)).await?;
-    let wish = ledger::last_wish(local.pools(), name).await?;
-    let there = ask(DOING, queue.is_paused()).await?;
-    if is_new || wish.is_untold {
+    let mut is_ours = is_new;
+    loop {
+        let wish = ledger::last_wish(local.pools(), name).await?;
+        let there = ask(DOING, queue.is_paused()).await?;
+        if !is_ours && !wish.is_untold {
+            if wish.is_paused != there {
+                let wish = ledger::wish(local.pools(), name, there).await?;
+                ledger::told(local.pools(), name, wish).await?;
+            }
+            return Ok(());
+        }
         match (wish.is_paused, there) {
             (true, false) => ask(DOING, queue.pause()).await?,
             (false, true) => ask(DOING, queue.resume()).await?,
@@ -154,9 +162,10 @@ pub(super) async fn agree_on_pause(shared: &Shared, link: &Link, name: &str, is_
         if wish.is_untold {
             ledger::told(local.pools(), name, wish).await?;
         }
-    } else if wish.is_paused != there {
-        let wish = ledger::wish(local.pools(), name, there).await?;
-        ledger::told(local.pools(), name, wish).await?;
+        // Another wish may have reached Redis just before this one did.
+        if ledger::last_wish(local.pools(), name).await?.is_still(wish) {
+            return Ok(());
+        }
+        is_ours = true;
     }
-    Ok(())
 }

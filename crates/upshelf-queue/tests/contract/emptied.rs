@@ -1,10 +1,13 @@
 //! Redis forgets everything: no committed job is lost.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use tokio::sync::Notify;
 use tokio::time::Instant;
-use upshelf_queue::{Broker, Job, Options, State};
+use upshelf_queue::{BoxError, Broker, Context, Handlers, Job, Options, Outcome, State};
 use upshelf_testkit::{Keep, wait_until};
 
 use crate::fixture::{Beside, LIMIT, Note, Shelf};
@@ -105,5 +108,34 @@ async fn what_failed_before_redis_was_emptied_can_be_retried() {
     shelf.seen.wait_for("errs", 6).await;
     let failed = shelf.until(&id, State::Failed).await;
     assert_eq!((failed.attempt, failed.attempts), (6, 6));
+    running.close(LIMIT).await.expect("it closes");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_attempt_that_fails_when_redis_was_just_emptied_leaves_nothing_in_the_way_of_the_next() {
+    let shelf = Shelf::with_redis(Beside::own().await).await.connected().await;
+    let (begun, emptied) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let (attempts, seen) = (Arc::new(AtomicUsize::new(0)), Arc::clone(&begun));
+    let handler = {
+        let emptied = Arc::clone(&emptied);
+        move |_: Note, context: Context| {
+            let (attempts, begun, emptied) = (Arc::clone(&attempts), Arc::clone(&seen), Arc::clone(&emptied));
+            async move {
+                if attempts.fetch_add(1, Ordering::SeqCst) > 0 {
+                    return Ok(Outcome::Done);
+                }
+                begun.notify_one();
+                emptied.notified().await;
+                context.log("it was emptied meanwhile");
+                Err(BoxError::from("the shelf is full"))
+            }
+        }
+    };
+    let running = shelf.queue.work(Handlers::default().on(handler)).await.expect("the workers start");
+    shelf.enqueue_all(["job".to_owned()].into_iter()).await;
+    begun.notified().await;
+    lose(&shelf, Loss::Flushed).await;
+    emptied.notify_one();
+    wait_until("the row to be completed", LIMIT, async || shelf.rows("completed").await == 1).await;
     running.close(LIMIT).await.expect("it closes");
 }
