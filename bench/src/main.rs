@@ -13,6 +13,7 @@ mod library;
 mod limits;
 mod load;
 mod postgres;
+mod queue;
 mod reads;
 mod redis;
 mod search;
@@ -33,7 +34,7 @@ use crate::lab::{Engine, Lab};
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 const USAGE: &str = "usage: upshelf-bench votes|reads|startup|search|all --server PATH \
-    [--engine sqlite|postgres] [--rounds 5] [--seconds 2], or: upshelf-bench limits|cache [--rounds 5]";
+    [--engine sqlite|postgres] [--rounds 5] [--seconds 2], or: upshelf-bench limits|cache|queue [--rounds 5], or: upshelf-bench queue --memory yes";
 
 /// What was asked for.
 struct Options {
@@ -56,7 +57,10 @@ fn main() -> Result<()> {
         let mut next = || args.next().context("from where, an address?");
         return cache::read(&next()?, &next()?);
     }
-    let mut server = None;
+    if what == "clerk" {
+        return queue::clerk::run(&args.collect::<Vec<_>>());
+    }
+    let (mut server, mut memory) = (None, false);
     let mut options =
         Options { engines: vec![Engine::Sqlite, Engine::Postgres], rounds: 5, time: Duration::from_secs(2) };
     while let Some(flag) = args.next() {
@@ -65,6 +69,7 @@ fn main() -> Result<()> {
             "--server" => server = Some(PathBuf::from(value)),
             "--engine" => options.engines = vec![value.parse()?],
             "--rounds" => options.rounds = value.parse().ok().filter(|rounds| *rounds > 0).context(USAGE)?,
+            "--memory" => memory = value == "yes",
             "--seconds" => options.time = Duration::from_secs_f64(value.parse()?),
             _ => bail!(USAGE),
         }
@@ -74,6 +79,9 @@ fn main() -> Result<()> {
     }
     if what == "cache" {
         return cache::measure(options.rounds);
+    }
+    if what == "queue" {
+        return if memory { queue::memory() } else { queue::measure(options.rounds) };
     }
     let lab = Lab::open(server.context(USAGE)?)?;
     // One thread: a load that takes every core leaves none to what it measures.

@@ -52,6 +52,12 @@ impl Postgres {
         Ok(format!("postgres://upshelf@127.0.0.1:{port}/{name}"))
     }
 
+    /// The id of its first process, whose children serve the connections.
+    pub(crate) fn id(&self) -> Result<u32> {
+        let text = std::fs::read_to_string(self.folder.join("data/postmaster.pid"))?;
+        Ok(text.lines().next().context("postmaster.pid is empty")?.parse()?)
+    }
+
     fn run<'a>(&self, program: &str, args: impl Iterator<Item = &'a OsStr>) -> Result<()> {
         let program = self.programs.join(program);
         let mut command = match self.user {

@@ -1,5 +1,6 @@
 //! A Redis to measure on, and what a process of its own costs.
 
+use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -70,6 +71,20 @@ impl Server {
             std::os::unix::fs::symlink(packages()?, modules)?;
         }
         Ok(script)
+    }
+
+    /// The id of its process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Has it forget everything.
+    pub(crate) fn empty(&self) -> Result<()> {
+        let (mut stream, mut reply) = (TcpStream::connect(("127.0.0.1", self.port))?, [0; 5]);
+        stream.write_all(b"FLUSHALL\r\n")?;
+        stream.read_exact(&mut reply)?;
+        ensure!(reply == *b"+OK\r\n", "Redis did not forget");
+        Ok(())
     }
 
     pub(crate) fn url(&self) -> String {

@@ -45,11 +45,16 @@ impl Server {
 
     /// The memory that it holds now, in MiB.
     pub(crate) fn memory(&self) -> Result<f64> {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS")?;
-        let kib: f64 = line.trim().trim_end_matches(" kB").parse()?;
-        Ok(kib / 1_024.0)
+        memory(self.child.id())
     }
+}
+
+/// The memory that a process holds now, in MiB.
+pub(crate) fn memory(id: u32) -> Result<f64> {
+    let status = std::fs::read_to_string(format!("/proc/{id}/status"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS")?;
+    let kib: f64 = line.trim().trim_end_matches(" kB").parse()?;
+    Ok(kib / 1_024.0)
 }
 
 impl Drop for Server {

@@ -13,6 +13,9 @@ use crate::{Catalog, Result};
 /// The lengths of popular lists that are compared: those that pages and programs ask for without saying how many.
 const POPULAR: [u32; 2] = [10, 20];
 
+/// What is found where Redis is away: it cannot be compared, and nothing is known to be wrong.
+pub const NO_ANSWER: &str = "Redis that does not answer";
+
 impl Catalog {
     /// Says whether processes share what is cached and counted through Redis.
     pub fn is_shared(&self) -> bool {
@@ -72,7 +75,7 @@ impl Catalog {
     /// called where this process has cached nothing itself.
     pub async fn check_shared(&self, repair: bool) -> Result<Vec<Finding>> {
         if self.tally().is_degraded() || self.inner.services.cache.is_degraded() {
-            return Ok(vec![Finding { what: "Redis that does not answer", count: 1, repaired: false }]);
+            return Ok(vec![Finding { what: NO_ANSWER, count: 1, repaired: false }]);
         }
         let standings = self.check_standings(repair).await?;
         let mut tx = self.store().read().await?;

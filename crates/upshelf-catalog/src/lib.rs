@@ -68,6 +68,7 @@ use upshelf_store::{Ballots, Clock, Store, SuggestionId, Vocabulary};
 use upshelf_tally::Tally;
 
 pub use accounts::NewAccount;
+pub use agreement::NO_ANSWER;
 pub use analytics::MAX_DAYS;
 pub use api_keys::{API_KEY_PREFIX, Scopes};
 pub use cleanup::CleanedUp;

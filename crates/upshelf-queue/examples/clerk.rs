@@ -1,6 +1,8 @@
 //! Works jobs of the kind `note`, each of which (but those named `nothing`) leaves its effect in the table `effects`: what a
 //! test kills in the middle.
-//! The arguments are PostgreSQL, Redis, and the prefix of its keys.
+//! The arguments are PostgreSQL and, where there is one, Redis and the prefix of its keys.
+
+use std::time::Duration;
 
 use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
@@ -16,20 +18,24 @@ struct Note {
 impl Job for Note {
     const NAME: &'static str = "note";
     const QUEUE: &'static str = "notes";
+    const TIMEOUT: Duration = Duration::from_secs(5);
 }
 
 #[tokio::main]
 async fn main() -> Result<(), BoxError> {
     let mut places = std::env::args().skip(1);
-    let usage = "usage: clerk POSTGRES REDIS PREFIX";
-    let mut place = || places.next().ok_or(usage);
-    let pool = PgPool::connect(&place()?).await?;
-    let settings = upshelf_redis::Settings::new(place()?.parse()?);
-    let settings = upshelf_redis::Settings { prefix: place()?, ..settings };
-    let redis = Redis::open(settings, &TaskTracker::new(), CancellationToken::new());
+    let pool = PgPool::connect(&places.next().ok_or("usage: clerk POSTGRES [REDIS PREFIX]")?).await?;
     let default = QueueSettings { rate: None, ..QueueSettings::default() };
-    let settings = Settings { default, ..Settings::default() };
-    let queue = Queue::shared(Pools::Postgres(pool.clone()), settings, &redis)?;
+    let settings = Settings { default, rescue_after: Duration::from_secs(5), ..Settings::default() };
+    let pools = Pools::Postgres(pool.clone());
+    let queue = match (places.next(), places.next()) {
+        (Some(redis), Some(prefix)) => {
+            let place = upshelf_redis::Settings { prefix, ..upshelf_redis::Settings::new(redis.parse()?) };
+            let redis = Redis::open(place, &TaskTracker::new(), CancellationToken::new());
+            Queue::shared(pools, settings, &redis)?
+        }
+        _ => Queue::local(pools, settings)?,
+    };
     let note = move |note: Note, _: Context| {
         let pool = pool.clone();
         async move {

@@ -11,8 +11,10 @@ use crate::local::Pools;
 use crate::{Result, State};
 
 mod due;
+mod wish;
 
 pub(crate) use due::{Due, claim, next_due, read};
+pub(crate) use wish::{last_wish, told, wish};
 
 /// What is known of a job when one of its attempts begins or it is looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -173,17 +175,6 @@ pub(crate) async fn drain(pools: &Pools, queue: &str, running: &[i64]) -> Result
             sqlx::query(POSTGRES).bind(queue).bind(running).execute(pool).await.during(DOING)?.rows_affected()
         }
     })
-}
-
-/// Says whether a queue was paused.
-pub(crate) async fn is_paused(pools: &Pools, queue: &str) -> Result<bool> {
-    const SQL: &str = "SELECT count(*) FROM river_queue WHERE name = $1 AND paused_at IS NOT NULL";
-    let count: i64 = match pools {
-        Pools::Sqlite { read, .. } => sqlx::query_scalar(SQL).bind(queue).fetch_one(read).await,
-        Pools::Postgres(pool) => sqlx::query_scalar(SQL).bind(queue).fetch_one(pool).await,
-    }
-    .during("see whether a queue is paused")?;
-    Ok(count > 0)
 }
 
 async fn execute(

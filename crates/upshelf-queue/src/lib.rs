@@ -18,7 +18,7 @@ pub use handler::{BoxError, Context, Handler, Handlers, Outcome};
 pub use id::{InvalidJobId, JobId};
 pub use job::{Batch, Job, Options, Priority};
 pub use local::{Connection, Local, Pools};
-pub use report::{Entry, Page, State, Stats};
+pub use report::{Entry, Page, RowStats, State, Stats};
 pub use running::Running;
 pub use settings::{Backoff, Keep, QueueSettings, Rate, Settings};
 pub use shared::Shared;
@@ -133,6 +133,14 @@ impl Queue {
     /// Says whether it is to use Redis, and cannot at the moment: committed jobs wait.
     pub fn is_degraded(&self) -> bool {
         self.shared.as_ref().is_some_and(Shared::is_degraded)
+    }
+
+    /// Counts what the database alone knows of a queue, for while Redis is away. Where there is no Redis, `handed_over` is zero.
+    ///
+    /// # Errors
+    /// [`Error::Database`].
+    pub async fn row_stats(&self, queue: &str) -> Result<RowStats> {
+        self.local.row_stats(queue).await
     }
 
     /// Gives the pools it was opened with.

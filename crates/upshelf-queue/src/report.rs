@@ -50,6 +50,21 @@ pub struct Stats {
     pub mean_run: Option<Duration>,
 }
 
+/// What the database alone knows of a queue whose jobs Redis works.
+#[derive(Clone, Debug, Default, PartialEq, serde::Serialize)]
+pub struct RowStats {
+    /// Due or not, and not handed over yet.
+    pub waiting: u64,
+    /// Handed over and not known to have ended: waiting, delayed or running there.
+    pub handed_over: u64,
+    /// Done, and still kept.
+    pub completed: u64,
+    /// Failed, and still kept.
+    pub failed: u64,
+    /// Whether the queue is to be paused.
+    pub is_paused: bool,
+}
+
 /// One job, as an operator sees it.
 #[derive(Clone, Debug)]
 pub struct Entry {

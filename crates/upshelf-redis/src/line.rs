@@ -80,17 +80,23 @@ impl Line {
         keys: &[impl ToRedisArgs],
         args: impl ToRedisArgs,
     ) -> Result<T> {
-        let mut call = redis::cmd("EVALSHA");
-        call.arg(script.digest()).arg(keys.len()).arg(keys).arg(&args);
-        match self.send(&call).await {
-            // It was refused before it began.
-            Err(Error::Wrong(error)) if error.code() == Some("NOSCRIPT") => {
-                let mut call = redis::cmd("EVAL");
-                call.arg(script.text).arg(keys.len()).arg(keys).arg(&args);
-                read(self.send(&call).await?)
+        let call = |command, script| {
+            let mut call = redis::cmd(command);
+            call.arg(script).arg(keys.len()).arg(keys).arg(&args);
+            call
+        };
+        let by_digest = call("EVALSHA", script.digest());
+        // Both on one connection and in the time of one command.
+        let run = async |link: &mut crate::link::Link| {
+            match link.command(&by_digest).await.and_then(Value::extract_error) {
+                // It was refused before it began.
+                Err(error) if error.code() == Some("NOSCRIPT") => {
+                    link.command(&call("EVAL", script.text)).await?.extract_error()
+                }
+                reply => reply,
             }
-            reply => read(reply?),
-        }
+        };
+        read(self.lane.run(self.class, self.life, run).await?)
     }
 
     /// Looks for keys that a Redis pattern covers, on every primary, and hands them over in portions.

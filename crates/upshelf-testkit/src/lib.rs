@@ -26,8 +26,8 @@
 //! A missing server is a failure that says how to install it, never a skip.
 //!
 //! [`RedisServer::shared`] is one real Redis per test process, where each test keeps to its [`unique_prefix`]; with
-//! `UPSHELF_TEST_REDIS_URL` set, it is the server there. For an outage a test starts a server, a [`RedisCluster`] or a
-//! [`RedisSentinel`] of its own, or puts a [`Proxy`] before the shared one. [`Node`] runs what people use beside Upshelf.
+//! `UPSHELF_TEST_REDIS_URL` set, it is the server there. For an outage a test starts a server, a [`RedisCluster`], a
+//! [`RedisSentinel`] or a [`PostgresServer`] of its own, or puts a [`Proxy`] before the shared one. [`Node`] runs what people use beside Upshelf.
 //!
 //! ```no_run
 //! # use upshelf_testkit::{Proxy, RedisServer, unique_prefix};
@@ -43,7 +43,7 @@
 //! # }
 //! ```
 //!
-//! [`HttpServer`] stands for the web sites of others, byte for byte.
+//! [`HttpServer`] stands for the web sites of others, byte for byte, [`PostOffice`] for a mail server.
 //!
 //! Nothing here sleeps: a test waits for an event with a deadline ([`wait_until`], [`Program::wait_for`]), sets the
 //! [`HandClock`], or lets `tokio` own the time (`paused` contracts).
@@ -55,6 +55,7 @@ mod http;
 mod node;
 mod patience;
 mod places;
+mod post_office;
 mod postgres;
 mod program;
 mod proxy;
@@ -67,7 +68,8 @@ pub use node::Node;
 use patience::aside;
 pub use patience::{Patience, wait_until};
 pub use places::{free_port, temp_dir};
-pub use postgres::{Database, Postgres};
+pub use post_office::PostOffice;
+pub use postgres::{Database, Postgres, PostgresServer};
 pub use program::Program;
 pub use proxy::Proxy;
 pub use redis::{Keep, KeyFound, Monitor, RedisCluster, RedisSentinel, RedisServer, unique_prefix};

@@ -5,9 +5,11 @@ use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, PgConnection};
 use tokio::sync::oneshot;
 
+mod own;
 mod server;
 
-use server::Server;
+pub use own::PostgresServer;
+use server::{Outlives, Server};
 
 /// A real PostgreSQL server for the tests of this process.
 #[derive(Debug)]
@@ -90,7 +92,7 @@ async fn open() -> Result<(Option<Server>, PgConnectOptions, PgConnection), Stri
     let (server, url) = match given_url() {
         Some(url) => (None, url),
         None => {
-            let server = Server::start()?;
+            let server = Server::start(Outlives::Nothing)?;
             let url = server.url();
             (Some(server), url)
         }

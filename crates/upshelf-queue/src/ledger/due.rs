@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use sqlx::Row as _;
 
 use super::json;
 use crate::Result;
@@ -25,6 +24,18 @@ pub(crate) struct Due {
     place: (i64, i64),
 }
 
+/// What both engines give, in the same types.
+#[derive(sqlx::FromRow)]
+struct Found {
+    id: i64,
+    payload: String,
+    kind: String,
+    priority: i64,
+    attempts: i64,
+    created: i64,
+    due: i64,
+}
+
 macro_rules! columns {
     (sqlite) => {
         "id, json(args) AS payload, kind, CAST(priority AS INTEGER) AS priority, max_attempts - attempt AS attempts,
@@ -32,7 +43,7 @@ macro_rules! columns {
         CAST(unixepoch(scheduled_at, 'subsec') * 1000 AS INTEGER) AS due"
     };
     (postgres) => {
-        "id, args::text AS payload, kind, priority::int AS priority, (max_attempts - attempt)::int AS attempts,
+        "id, args::text AS payload, kind, priority::bigint, (max_attempts - attempt)::bigint AS attempts,
         (extract(epoch FROM created_at) * 1000)::bigint AS created,
         (extract(epoch FROM scheduled_at) * 1000000)::bigint AS due"
     };
@@ -79,43 +90,22 @@ const READ_POSTGRES: &str = concat!(
     WHERE state = 'pending' AND id IN (SELECT value::bigint FROM jsonb_array_elements_text($1::jsonb) AS given (value))"
 );
 
-impl Due {
-    fn of_sqlite(row: &sqlx::sqlite::SqliteRow) -> Result<Self, sqlx::Error> {
-        let (id, due): (i64, i64) = (row.try_get("id")?, row.try_get("due")?);
-        let attempts: i64 = row.try_get("attempts")?;
-        let priority: i64 = row.try_get("priority")?;
-        Ok(Self {
-            id,
-            payload: row.try_get("payload")?,
-            name: row.try_get("kind")?,
-            priority: i16::try_from(priority).unwrap_or(2),
-            attempts: u16::try_from(attempts.max(1)).unwrap_or(u16::MAX),
-            created_at: time(row.try_get("created")?),
-            place: (due, id),
-        })
-    }
-
-    fn of_postgres(row: &sqlx::postgres::PgRow) -> Result<Self, sqlx::Error> {
-        let (id, due): (i64, i64) = (row.try_get("id")?, row.try_get("due")?);
-        let attempts: i32 = row.try_get("attempts")?;
-        let priority: i32 = row.try_get("priority")?;
-        Ok(Self {
-            id,
-            payload: row.try_get("payload")?,
-            name: row.try_get("kind")?,
-            priority: i16::try_from(priority).unwrap_or(2),
-            attempts: u16::try_from(attempts.max(1)).unwrap_or(u16::MAX),
-            created_at: time(row.try_get("created")?),
-            place: (due, id),
-        })
+impl From<Found> for Due {
+    fn from(found: Found) -> Self {
+        Self {
+            id: found.id,
+            payload: found.payload,
+            name: found.kind,
+            priority: i16::try_from(found.priority).unwrap_or(2),
+            attempts: u16::try_from(found.attempts.max(1)).unwrap_or(u16::MAX),
+            created_at: Timestamp::from_millisecond(found.created).unwrap_or_default(),
+            place: (found.due, found.id),
+        }
     }
 }
 
-fn time(milliseconds: i64) -> Timestamp {
-    Timestamp::from_millisecond(milliseconds).unwrap_or_default()
-}
-
-fn in_order(mut rows: Vec<Due>) -> Vec<Due> {
+fn in_order(found: Vec<Found>) -> Vec<Due> {
+    let mut rows: Vec<_> = found.into_iter().map(Due::from).collect();
     rows.sort_by_key(|row| (row.priority, row.place));
     rows
 }
@@ -127,15 +117,11 @@ pub(crate) async fn claim(pools: &Pools, queue: &str, kinds: &str, limit: u32) -
     let rows = match pools {
         Pools::Sqlite { write, .. } => {
             sqlx::query(RIPEN_SQLITE).bind(queue).execute(write).await.during(DOING)?;
-            let claimed =
-                sqlx::query(CLAIM_SQLITE).bind(queue).bind(kinds).bind(limit).fetch_all(write).await;
-            claimed.and_then(|rows| rows.iter().map(Due::of_sqlite).collect::<Result<Vec<_>, _>>())
+            sqlx::query_as(CLAIM_SQLITE).bind(queue).bind(kinds).bind(limit).fetch_all(write).await
         }
         Pools::Postgres(pool) => {
             sqlx::query(RIPEN_POSTGRES).bind(queue).execute(pool).await.during(DOING)?;
-            let claimed =
-                sqlx::query(CLAIM_POSTGRES).bind(queue).bind(kinds).bind(limit).fetch_all(pool).await;
-            claimed.and_then(|rows| rows.iter().map(Due::of_postgres).collect::<Result<Vec<_>, _>>())
+            sqlx::query_as(CLAIM_POSTGRES).bind(queue).bind(kinds).bind(limit).fetch_all(pool).await
         }
     };
     Ok(in_order(rows.during(DOING)?))
@@ -145,14 +131,8 @@ pub(crate) async fn claim(pools: &Pools, queue: &str, kinds: &str, limit: u32) -
 pub(crate) async fn read(pools: &Pools, ids: &[i64]) -> Result<Vec<Due>> {
     let ids = json(ids);
     let rows = match pools {
-        Pools::Sqlite { read, .. } => {
-            let found = sqlx::query(READ_SQLITE).bind(ids).fetch_all(read).await;
-            found.and_then(|rows| rows.iter().map(Due::of_sqlite).collect::<Result<Vec<_>, _>>())
-        }
-        Pools::Postgres(pool) => {
-            let found = sqlx::query(READ_POSTGRES).bind(ids).fetch_all(pool).await;
-            found.and_then(|rows| rows.iter().map(Due::of_postgres).collect::<Result<Vec<_>, _>>())
-        }
+        Pools::Sqlite { read, .. } => sqlx::query_as(READ_SQLITE).bind(ids).fetch_all(read).await,
+        Pools::Postgres(pool) => sqlx::query_as(READ_POSTGRES).bind(ids).fetch_all(pool).await,
     };
     Ok(in_order(rows.during("read jobs to hand over again")?))
 }

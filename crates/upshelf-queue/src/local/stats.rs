@@ -1,8 +1,8 @@
 use std::time::Duration;
 
-use super::Pools;
+use super::{Local, Pools};
 use crate::error::During;
-use crate::{Result, Stats};
+use crate::{Result, RowStats, Stats};
 
 /// One row per state, priority (normal or not) and whether it is due, with the age of the oldest due one.
 const COUNTS_SQLITE: &str = "
@@ -86,6 +86,23 @@ pub(crate) async fn stats(pools: &Pools, queue: &str, handed_over: HandedOver) -
         *place += count.unsigned_abs();
     }
     Ok(stats)
+}
+
+impl Local {
+    pub(crate) async fn row_stats(&self, queue: &str) -> Result<RowStats> {
+        let (all, others) = (
+            stats(&self.pools, queue, HandedOver::Counted).await?,
+            stats(&self.pools, queue, HandedOver::LeftOut).await?,
+        );
+        Ok(RowStats {
+            waiting: others.waiting + others.prioritized + others.paused + others.delayed,
+            // A row may be handed over between the two counts.
+            handed_over: all.delayed.saturating_sub(others.delayed),
+            completed: others.completed,
+            failed: others.failed,
+            is_paused: others.is_paused,
+        })
+    }
 }
 
 /// A clock that was set back must not make an age negative.

@@ -16,8 +16,9 @@ use crate::BoxError;
 
 /// How long connecting may take.
 const CONNECT: Duration = Duration::from_secs(10);
-/// How soon it is tried again.
+/// How soon it is tried again, at first and at most: a server that answers and refuses us may do so for long.
 const AGAIN: Duration = Duration::from_millis(200);
+const AT_MOST: Duration = Duration::from_secs(5);
 
 /// One connection, and the queues seen through it. Cheap to clone.
 #[derive(Clone)]
@@ -134,6 +135,7 @@ fn prefix(redis: &Redis) -> String {
 /// Keeps the connection as long as the handle is open.
 pub(super) async fn keep(redis: Redis, link: watch::Sender<Option<Link>>) {
     let (mut health, mut life) = (redis.watch_health(), redis.watch_life());
+    let mut again = AGAIN;
     loop {
         if health.wait_for(|health| health.is_up()).await.is_err() {
             return;
@@ -142,12 +144,14 @@ pub(super) async fn keep(redis: Redis, link: watch::Sender<Option<Link>>) {
         let opened = tokio::time::timeout(CONNECT, Link::open(&redis)).await.map_err(BoxError::from);
         match opened.flatten() {
             Ok(open) => {
+                again = AGAIN;
                 link.send_replace(Some(open));
                 tracing::info!("jobs are handed over to Redis");
             }
             Err(error) => {
                 tracing::warn!(error = &*error as &dyn std::error::Error, "Redis does not take jobs yet");
-                tokio::time::sleep(AGAIN).await;
+                tokio::time::sleep(again).await;
+                again = (again * 2).min(AT_MOST);
                 continue;
             }
         }

@@ -137,17 +137,35 @@ impl Look {
     }
 }
 
-/// Where Redis is new, the database says whether the queue is paused; else Redis does, where others may have paused it.
+/// Where Redis is new or a wish has not reached it, the database says whether the queue is paused; else Redis does, where others
+/// may have paused it.
 pub(super) async fn agree_on_pause(shared: &Shared, link: &Link, name: &str, is_new: bool) -> Result<()> {
     const DOING: &str = "agree on a pause";
     let local = shared.local();
     let queue = ask(DOING, link.queue(name)).await?;
-    let here = ledger::is_paused(local.pools(), name).await?;
-    let there = ask(DOING, queue.is_paused()).await?;
-    match (here, there, is_new) {
-        (true, false, true) => ask(DOING, queue.pause()).await,
-        (false, true, true) => ask(DOING, queue.resume()).await,
-        (true, false, false) | (false, true, false) => local.set_paused(name, there).await,
-        (true, true, _) | (false, false, _) => Ok(()),
+    let mut is_ours = is_new;
+    loop {
+        let wish = ledger::last_wish(local.pools(), name).await?;
+        let there = ask(DOING, queue.is_paused()).await?;
+        if !is_ours && !wish.is_untold {
+            if wish.is_paused != there {
+                let wish = ledger::wish(local.pools(), name, there).await?;
+                ledger::told(local.pools(), name, wish).await?;
+            }
+            return Ok(());
+        }
+        match (wish.is_paused, there) {
+            (true, false) => ask(DOING, queue.pause()).await?,
+            (false, true) => ask(DOING, queue.resume()).await?,
+            _ => {}
+        }
+        if wish.is_untold {
+            ledger::told(local.pools(), name, wish).await?;
+        }
+        // Another wish may have reached Redis just before this one did.
+        if ledger::last_wish(local.pools(), name).await?.is_still(wish) {
+            return Ok(());
+        }
+        is_ours = true;
     }
 }

@@ -8,17 +8,26 @@ use crate::local::{operations, tidy};
 use crate::{Broker as _, Error, JobId, Result, State, ledger};
 
 impl Shared {
-    /// Pauses or resumes in the database, which remembers it when Redis is emptied, and then in Redis, when it is there.
+    /// Notes the wish in the database, which remembers it, and tells Redis when that is there; else whoever reaches Redis next
+    /// tells it.
     pub(super) async fn set_paused(&self, queue: &str, pause: bool) -> Result<()> {
         const DOING: &str = "pause or resume a queue in Redis";
-        self.local().set_paused(queue, pause).await?;
+        let pools = self.local().pools();
+        let wish = ledger::wish(pools, queue, pause).await?;
         let link = self.inner.link.borrow().clone();
         let Some(link) = link else { return Ok(()) };
-        ask(DOING, async {
+        let told = ask(DOING, async {
             let jobs = link.queue(queue).await?;
             if pause { jobs.pause().await } else { jobs.resume().await }
-        })
-        .await
+        });
+        match told.await {
+            Ok(()) => ledger::told(pools, queue, wish).await,
+            Err(error) => {
+                let error = &error as &dyn std::error::Error;
+                tracing::warn!(queue, error, "a pause or its end waits until Redis is reached");
+                Ok(())
+            }
+        }
     }
 
     /// Makes failed rows due again, so that they are handed over again, and has Redis work again what is only there.

@@ -43,6 +43,7 @@ pub(crate) enum Server {
     One(&'static RedisServer),
     Own(Box<RedisServer>),
     Cluster(&'static RedisCluster),
+    OwnCluster(Box<RedisCluster>),
 }
 
 impl Server {
@@ -51,6 +52,7 @@ impl Server {
             Self::One(server) => server.command(words).await,
             Self::Own(server) => server.command(words).await,
             Self::Cluster(cluster) => cluster.command(words).await,
+            Self::OwnCluster(cluster) => cluster.command(words).await,
         }
     }
 
@@ -102,7 +104,7 @@ impl Beside {
     pub(crate) fn bull(&self) -> String {
         let plain = format!("{}queue", self.prefix).replace(':', "-");
         match self.server {
-            Server::Cluster(_) => format!("{{{plain}}}"),
+            Server::Cluster(_) | Server::OwnCluster(_) => format!("{{{plain}}}"),
             _ => plain,
         }
     }
@@ -122,8 +124,16 @@ pub(crate) fn redis(url: &str, prefix: &str) -> Redis {
 }
 
 enum Place {
-    Folder { guard: TempDir },
-    Server { guard: Database },
+    Folder {
+        guard: TempDir,
+    },
+    Server {
+        guard: Database,
+    },
+    /// A server that the test ends and starts.
+    Own {
+        url: String,
+    },
 }
 
 /// A transaction on either engine.
@@ -169,7 +179,7 @@ impl Shelf {
 
     pub(crate) async fn postgres() -> Self {
         let guard = Postgres::shared().await.database().await;
-        Self::open(postgres(&guard), Place::Server { guard }, None).await
+        Self::open(postgres(&guard.url), Place::Server { guard }, None).await
     }
 
     /// SQLite and Redis.
@@ -233,7 +243,13 @@ impl Shelf {
     /// PostgreSQL and a Redis that may not be there yet.
     pub(crate) async fn with_redis(beside: Beside) -> Self {
         let guard = Postgres::shared().await.database().await;
-        Self::open(postgres(&guard), Place::Server { guard }, Some(beside)).await
+        Self::open(postgres(&guard.url), Place::Server { guard }, Some(beside)).await
+    }
+
+    /// PostgreSQL at an address, and Redis if there is one.
+    pub(crate) async fn at(url: &str, beside: Option<Beside>) -> Self {
+        let place = Place::Own { url: url.to_owned() };
+        Self::open(postgres(url), place, beside).await
     }
 
     async fn open(pools: Pools, place: Place, beside: Option<Beside>) -> Self {
@@ -268,11 +284,23 @@ impl Shelf {
         open(self.pools.clone(), settings, Some(&redis(&beside.url, &beside.prefix)))
     }
 
+    /// Another process with other settings, which reaches Redis without the proxy.
+    pub(crate) async fn elsewhere_near(&self, change: impl FnOnce(&mut Settings)) -> Queue {
+        let mut settings = quick();
+        change(&mut settings);
+        let beside = self.beside();
+        let Server::One(server) = &beside.server else { panic!("it is one server behind a proxy") };
+        let queue = open(self.pools.clone(), settings, Some(&redis(&server.url(), &beside.prefix)));
+        connected(&queue).await;
+        queue
+    }
+
     /// Another process with other settings.
     pub(crate) async fn elsewhere_with(&self, change: impl FnOnce(&mut Settings)) -> Queue {
         let pools = match &self.place {
             Place::Folder { guard } => sqlite(guard),
-            Place::Server { guard } => postgres(guard),
+            Place::Server { guard } => postgres(&guard.url),
+            Place::Own { url } => postgres(url),
         };
         let mut settings = quick();
         change(&mut settings);
@@ -287,6 +315,7 @@ impl Shelf {
         match &self.place {
             Place::Folder { guard } => format!("sqlite:{}", guard.path().join("queue.db").display()),
             Place::Server { guard } => guard.url.clone(),
+            Place::Own { url } => url.clone(),
         }
     }
 
@@ -309,6 +338,15 @@ impl Shelf {
             Pools::Postgres(pool) => sqlx::raw_sql(postgres).execute(pool).await.map(|_| ()),
         };
         done.expect("valid SQL");
+    }
+
+    /// Asks the database for a number.
+    pub(crate) async fn number(&self, sql: &'static str) -> i64 {
+        match &self.pools {
+            Pools::Sqlite { read, .. } => sqlx::query_scalar(sql).fetch_one(read).await,
+            Pools::Postgres(pool) => sqlx::query_scalar(sql).fetch_one(pool).await,
+        }
+        .expect("the database counts")
     }
 
     /// Counts the rows in a state.
@@ -417,8 +455,8 @@ fn sqlite(folder: &TempDir) -> Pools {
     Pools::Sqlite { write, read }
 }
 
-fn postgres(database: &Database) -> Pools {
-    Pools::Postgres(PgPool::connect_lazy(&database.url).expect("the kit gives an address"))
+fn postgres(url: &str) -> Pools {
+    Pools::Postgres(PgPool::connect_lazy(url).expect("the kit gives an address"))
 }
 
 /// The job of the tests; its name tells its handler what to do.

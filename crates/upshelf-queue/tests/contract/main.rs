@@ -4,6 +4,7 @@ mod degraded;
 mod emptied;
 mod fixture;
 mod inserting;
+mod ledger;
 mod measures;
 mod node;
 mod operating;

@@ -1,10 +1,12 @@
 //! How fast, how steady, how soon: what is measured, and held.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::time::Instant;
-use upshelf_queue::{BoxError, Broker, Context, Handlers, Job, Options, Outcome, Rate, State};
-use upshelf_testkit::{Program, wait_until};
+use upshelf_queue::{BoxError, Broker, Context, Handlers, Job, Options, Outcome, QueueSettings, Rate, State};
+use upshelf_testkit::{Patience, Program, wait_until};
 
 use crate::fixture::{Beside, LIMIT, Note, Shelf};
 
@@ -59,6 +61,50 @@ async fn three_workers_together_keep_to_the_rate() {
     }
     eprintln!("45 jobs at 10/s on three workers: {whole:?}");
     assert!(whole >= Duration::from_millis(3_850) && whole <= Duration::from_secs(7), "{whole:?}");
+    for (running, _) in workers {
+        running.close(LIMIT).await.expect("it closes");
+    }
+}
+
+/// At the default rate of 10/s and 5 side by side, where jobs take longer than a second.
+#[tokio::test(flavor = "multi_thread")]
+async fn three_workers_run_no_more_than_five_jobs_each_and_begin_no_more_than_ten_a_second() {
+    let shelf = Shelf::shared().await;
+    let moments = Arc::new(Mutex::new(Vec::new()));
+    let (mut workers, mut gauges) = (Vec::new(), Vec::new());
+    for _ in 0..3 {
+        let queue = shelf.elsewhere_with(|settings| settings.default = QueueSettings::default()).await;
+        // How many run now, and the most there ever were.
+        let gauge = Arc::new((AtomicUsize::new(0), AtomicUsize::new(0)));
+        let (seen, began) = (Arc::clone(&gauge), Arc::clone(&moments));
+        let handler = move |_: Note, _: Context| {
+            let (gauge, began) = (Arc::clone(&seen), Arc::clone(&began));
+            async move {
+                began.lock().expect("no handler panics here").push(Instant::now());
+                let now = gauge.0.fetch_add(1, Ordering::SeqCst) + 1;
+                gauge.1.fetch_max(now, Ordering::SeqCst);
+                let mut patience = Patience::of(Duration::from_millis(1_800));
+                while patience.more().await {}
+                gauge.0.fetch_sub(1, Ordering::SeqCst);
+                Ok::<_, BoxError>(Outcome::Done)
+            }
+        };
+        workers.push((queue.work(Handlers::default().on(handler)).await.expect("it starts"), queue));
+        gauges.push(gauge);
+    }
+    shelf.enqueue_all((0..45).map(|job| format!("job {job}"))).await;
+    wait_until("every row to be completed", LIMIT, async || shelf.rows("completed").await == 45).await;
+    for gauge in &gauges {
+        let most = gauge.1.load(Ordering::SeqCst);
+        assert!((1..=5).contains(&most), "{most} side by side");
+    }
+    let most: usize = gauges.iter().map(|gauge| gauge.1.load(Ordering::SeqCst)).sum();
+    assert!(most > 10, "the workers shared the work: {most}");
+    let moments = moments.lock().expect("no handler panics here").clone();
+    assert_eq!(moments.len(), 45);
+    for window in moments.windows(11) {
+        assert!(window[10] - window[0] >= Duration::from_millis(850), "{:?}", window[10] - window[0]);
+    }
     for (running, _) in workers {
         running.close(LIMIT).await.expect("it closes");
     }

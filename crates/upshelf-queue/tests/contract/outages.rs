@@ -91,3 +91,39 @@ async fn a_short_outage_leaves_a_worker_with_what_it_may_run() {
     assert!(begun.elapsed() < LIMIT);
     running.close(Duration::ZERO).await.expect("it closes");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pause_made_by_who_is_cut_off_alone_is_kept_by_those_who_are_not() {
+    let shelf = Shelf::gone().await;
+    let proxy = shelf.beside().proxy.as_ref().expect("it has one");
+    let near = shelf.elsewhere_near(|settings| settings.recheck = Duration::from_millis(300)).await;
+    let running = shelf.work_as(&near).await;
+    for pause in [true, false] {
+        let wished = match pause {
+            true => shelf.queue.pause(Note::QUEUE).await,
+            false => shelf.queue.resume(Note::QUEUE).await,
+        };
+        wished.expect("the database remembers it");
+        wait_until("the others to follow", LIMIT, async || {
+            near.stats(Note::QUEUE).await.expect("they reach Redis").is_paused == pause
+        })
+        .await;
+    }
+    shelf.queue.pause(Note::QUEUE).await.expect("the database remembers it");
+    proxy.restore();
+    connected(&shelf.queue).await;
+    wait_until("the others to follow", LIMIT, async || {
+        near.stats(Note::QUEUE).await.expect("they reach Redis").is_paused
+    })
+    .await;
+    let id = shelf.push("held").await;
+    assert_eq!(near.stats(Note::QUEUE).await.expect("they reach Redis").paused, 1);
+    // Whoever pauses in Redis itself is believed, too.
+    shelf.queue.resume(Note::QUEUE).await.expect("it resumes");
+    shelf.until(&id, State::Completed).await;
+    let meta = shelf.beside().key(Note::QUEUE, "meta");
+    shelf.beside().server.command(&["HSET", &meta, "paused", "1"]).await;
+    let paused = "SELECT count(*) FROM river_queue WHERE paused_at IS NOT NULL";
+    wait_until("the database to follow", LIMIT, async || shelf.number(paused).await == 1).await;
+    running.close(LIMIT).await.expect("it closes");
+}

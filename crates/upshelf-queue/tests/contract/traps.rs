@@ -167,3 +167,22 @@ async fn operations_act_on_jobs_that_are_handed_over() {
     let entry = shelf.entry(&active).await;
     assert_eq!((entry.state, entry.attempt), (State::Waiting, 0));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_queue_that_is_resumed_while_its_worker_begins_stays_resumed() {
+    let shelf = Shelf::shared().await;
+    for turn in 1..=8 {
+        shelf.queue.pause(Note::QUEUE).await.expect("it pauses");
+        let (running, resumed) = tokio::join!(shelf.work(), async {
+            // Each turn a little later: somewhere, the two meet.
+            for _ in 0..turn * 10 {
+                tokio::task::yield_now().await;
+            }
+            shelf.queue.resume(Note::QUEUE).await
+        });
+        resumed.expect("it resumes");
+        shelf.push("resumed").await;
+        shelf.seen.wait_for("resumed", turn).await;
+        running.close(LIMIT).await.expect("it closes");
+    }
+}

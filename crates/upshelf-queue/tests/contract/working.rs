@@ -136,6 +136,25 @@ contract! {
         running.close(LIMIT).await.expect("it closes");
     }
 
+    async fn a_long_log_keeps_its_newest_lines_in_order(shelf: &Shelf) {
+        let handler = async |_: Note, context: Context| {
+            for line in 0..70 {
+                context.log(format!("attempt {}, line {line}", context.attempt));
+            }
+            if context.is_last() { Ok(Outcome::Done) } else { Err(BoxError::from("not yet")) }
+        };
+        let running = shelf.queue.work(Handlers::default().on(handler)).await.expect("the workers start");
+        let mut tx = shelf.begin().await;
+        let id = shelf.queue.enqueue(tx.connection(), &Note::new("talks on"), Options::default()).await;
+        let id = id.expect("it is inserted").expect("it has no key");
+        tx.commit().await;
+        shelf.queue.wake(Note::QUEUE);
+        let done = shelf.until(&id, State::Completed).await;
+        running.close(LIMIT).await.expect("it closes");
+        let all = (2..=3).flat_map(|attempt| (0..70).map(move |line| format!("attempt {attempt}, line {line}")));
+        assert_eq!(done.log, all.skip(40).collect::<Vec<_>>());
+    }
+
     async fn no_more_jobs_run_side_by_side_than_the_queue_allows(shelf: &Shelf) {
         let queue = shelf.with(|settings| settings.default.concurrency = 3).await;
         for _ in 0..9 {

@@ -1,8 +1,9 @@
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use tokio::task::JoinSet;
 use tokio::time::Instant;
-use upshelf_redis::{Class, Lane, client};
+use upshelf_redis::{Class, Lane, Script, Settings, client};
 use upshelf_testkit::{Keep, RedisServer, wait_until};
 
 use crate::fixture::{Handle, PATIENCE, assert_away, get, set, settings};
@@ -144,4 +145,23 @@ async fn a_handle_that_is_closed_is_away() {
     tracker.wait().await;
     assert_eq!(subscriber.next().await, None);
     assert_away(get(&redis.line(Lane::General, Class::FailFast), "k").await);
+}
+
+#[tokio::test]
+async fn a_script_that_the_server_does_not_know_takes_no_longer_than_one_command_may() {
+    static ONE: LazyLock<Script> = LazyLock::new(|| Script::new("return redis.call('INCR', KEYS[1])"));
+    let server = RedisServer::start().await;
+    let proxy = server.proxy().await;
+    let fail_fast = Duration::from_millis(600);
+    let handle = Handle::with(Settings { fail_fast, ..settings(&proxy.url()) });
+    handle.is_up().await;
+    // A reply comes after 400 ms: there is time for one, and not for a second.
+    proxy.delay(Duration::from_millis(200));
+    let asked = Instant::now();
+    assert_away(handle.fast().eval::<u64>(&ONE, &["k"], &[] as &[&str]).await);
+    assert!(asked.elapsed() < Duration::from_millis(750), "{:?}", asked.elapsed());
+    proxy.restore();
+    handle.is_up().await;
+    let counted: u64 = handle.queued().eval(&ONE, &["k"], &[] as &[&str]).await.expect("Redis is there");
+    assert!(counted <= 2, "it was run {counted} times");
 }

@@ -1,8 +1,8 @@
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use crate::places::{free_port, temp_dir};
 
@@ -10,12 +10,23 @@ use crate::places::{free_port, temp_dir};
 #[derive(Debug)]
 pub(super) struct Server {
     port: u16,
-    /// Holds the pipe whose closing ends the server.
-    _guard: Child,
+    guard: Child,
+    /// Taken when the server shall go; its closing is what the shell waits for.
+    orders: Option<ChildStdin>,
+    answers: BufReader<ChildStdout>,
+}
+
+/// What an acknowledged commit outlives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Outlives {
+    /// Nothing: the server ends with its tests.
+    Nothing,
+    /// The server's own end.
+    Program,
 }
 
 impl Server {
-    pub(super) fn start() -> Result<Self, String> {
+    pub(super) fn start(commits: Outlives) -> Result<Self, String> {
         let programs = programs().ok_or(
             "these tests need a PostgreSQL server (15 or newer): `apt-get install postgresql-15`, \
              or set UPSHELF_TEST_POSTGRES_URL to one that is running",
@@ -23,7 +34,7 @@ impl Server {
         // Between finding a port and using it another program can take it.
         let mut reason = String::new();
         for _ in 0..3 {
-            match Self::start_on(&programs, free_port()) {
+            match Self::start_on(&programs, free_port(), commits) {
                 Ok(server) => return Ok(server),
                 Err(error) => reason = error,
             }
@@ -35,7 +46,26 @@ impl Server {
         format!("postgres://upshelf@127.0.0.1:{}/postgres", self.port)
     }
 
-    fn start_on(programs: &Path, port: u16) -> Result<Self, String> {
+    /// Kills the server as a power cut of the program alone would: what the system was given stays.
+    pub(super) fn end(&mut self) {
+        assert_eq!(self.order("end"), "yes", "the server is not running");
+    }
+
+    /// Starts it again on its folder.
+    pub(super) fn run(&mut self) {
+        assert_eq!(self.order("run"), "yes", "PostgreSQL did not start again");
+    }
+
+    fn order(&mut self, order: &str) -> String {
+        let orders = self.orders.as_mut().expect("taken at the end only");
+        let mut answer = String::new();
+        writeln!(orders, "{order}")
+            .and_then(|()| self.answers.read_line(&mut answer))
+            .expect("the shell lives until we let it go");
+        answer.trim_end().to_owned()
+    }
+
+    fn start_on(programs: &Path, port: u16, commits: Outlives) -> Result<Self, String> {
         // The script removes the folder, because it outlives us when we are killed.
         let folder = temp_dir().keep();
         let mut command = Command::new("sh");
@@ -45,7 +75,8 @@ impl Server {
             .arg("postgres.sh")
             .arg(programs)
             .arg(&folder)
-            .arg(port.to_string());
+            .arg(port.to_string())
+            .arg(if commits == Outlives::Program { "program" } else { "nothing" });
         if rustix::process::geteuid().is_root() {
             let postgres = give_away(&folder)?;
             command.args(["setpriv", "--clear-groups"]);
@@ -57,10 +88,11 @@ impl Server {
         let mut guard = command.spawn().map_err(|e| format!("could not run sh: {e}"))?;
 
         let mut line = String::new();
-        let stdout = guard.stdout.take().expect("stdout is piped");
-        BufReader::new(stdout).read_line(&mut line).map_err(|e| e.to_string())?;
+        let mut answers = BufReader::new(guard.stdout.take().expect("stdout is piped"));
+        answers.read_line(&mut line).map_err(|e| e.to_string())?;
         if line.trim() == "ready" {
-            return Ok(Self { port, _guard: guard });
+            let orders = guard.stdin.take();
+            return Ok(Self { port, guard, orders, answers });
         }
         let mut reason = String::new();
         guard
@@ -71,6 +103,13 @@ impl Server {
             .map_err(|e| e.to_string())?;
         let _ = guard.wait();
         Err(reason)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        drop(self.orders.take());
+        let _ = self.guard.wait();
     }
 }
 

@@ -7,6 +7,7 @@ use upshelf_testkit::{HandClock, Postgres, Program, contract, free_port, temp_di
 
 mod cluster;
 mod node;
+mod postgres;
 mod proxy;
 mod redis;
 mod sentinel;

@@ -4,10 +4,9 @@ use anyhow::Result;
 use upshelf_catalog::{MailKind, NoticeKind, SendMail};
 use upshelf_queue::Options;
 use upshelf_store::{EmailWish, NoticePreference};
-use upshelf_testkit::contract;
+use upshelf_testkit::{PostOffice, contract};
 
 use super::*;
-use crate::post_office::PostOffice;
 
 contract! {
     parts { sqlite => Site::sqlite().await, postgres => Site::postgres().await }

@@ -2,7 +2,6 @@
 
 mod links;
 mod mails;
-mod post_office;
 
 use std::any::Any;
 use std::sync::Arc;

@@ -1,8 +1,8 @@
 use std::fmt::Write as _;
-
 use std::time::Duration;
 
 use anyhow::{Result, bail};
+use upshelf_catalog::NO_ANSWER;
 use upshelf_store::Finding;
 
 use crate::config::Config;
@@ -52,11 +52,15 @@ pub(super) async fn run(repair: bool, json: bool, config: &Config) -> Result<()>
         }
         super::print(&text);
     }
-    if found.iter().any(|finding| finding.count > 0 && !finding.repaired) {
-        bail!(
-            "the library needs repair{}",
-            if repair { "; some of it cannot be done here" } else { ": upshelf doctor --repair" }
-        );
+    let mut left = found.iter().filter(|finding| finding.count > 0 && !finding.repaired).peekable();
+    if left.peek().is_none() {
+        return Ok(());
     }
-    Ok(())
+    if left.all(|finding| finding.what == NO_ANSWER) {
+        bail!("Redis does not answer, so what it holds was not checked; the library itself needs no repair");
+    }
+    bail!(
+        "the library needs repair{}",
+        if repair { "; some of it cannot be done here" } else { ": upshelf doctor --repair" }
+    )
 }

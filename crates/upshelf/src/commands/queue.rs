@@ -1,5 +1,6 @@
 //! `upshelf queue`: the queues, while the site runs or not.
 
+mod list;
 mod table;
 mod words;
 
@@ -14,6 +15,7 @@ use upshelf_web::{JobView, QueueName, QueueView};
 
 use crate::config::{Config, duration};
 use crate::site::Site;
+use list::Printed;
 
 /// What to do about the queues.
 #[derive(Debug, Subcommand)]
@@ -153,25 +155,16 @@ pub(super) async fn run(queue: Queue, config: &Config) -> Result<()> {
     let site = Site::open(config).await?;
     let done = act(&site.catalog, queue).await;
     site.close().await;
-    super::print(&done?);
-    Ok(())
+    let printed = done?;
+    super::print(&printed.text);
+    printed.missing.map_or(Ok(()), |missing| bail!(missing))
 }
 
 /// Does it, and gives what to print.
-async fn act(catalog: &Catalog, what: Queue) -> Result<String> {
+async fn act(catalog: &Catalog, what: Queue) -> Result<Printed> {
     let queues = catalog.queue();
-    Ok(match what {
-        Queue::List { print } => {
-            let mut all = Vec::new();
-            for name in QueueName::ALL {
-                all.push((name, queues.stats(name.as_str()).await?));
-            }
-            let views = all.iter().map(|(name, stats)| QueueView::new(*name, stats.clone()));
-            match print.json {
-                true => line(&json!({ "items": views.collect::<Vec<_>>() })),
-                false => words::overview(&all),
-            }
-        }
+    Ok(Printed::whole(match what {
+        Queue::List { print } => return list::run(catalog, print).await,
         Queue::Stats { queue: Name { name }, print } => numbers(catalog, name, print).await?,
         Queue::Jobs { queue: Name { name }, state, limit, cursor, print } => {
             let page = queues.jobs(name.as_str(), state.into(), cursor.as_deref(), limit).await?;
@@ -216,7 +209,7 @@ async fn act(catalog: &Catalog, what: Queue) -> Result<String> {
             }
             count(1, "due now", print)
         }
-    })
+    }))
 }
 
 impl From<StateWord> for State {

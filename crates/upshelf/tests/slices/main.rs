@@ -10,6 +10,7 @@ mod links;
 mod lists;
 mod live;
 mod mails;
+mod minute;
 mod outages;
 mod queues;
 mod run;

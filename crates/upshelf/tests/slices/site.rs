@@ -101,6 +101,16 @@ impl Site {
         }
     }
 
+    /// Stops Redis from answering, where there is one; its connections stay open.
+    pub(crate) fn freeze_redis(&self) {
+        self.redis.as_ref().expect("the site is over Redis").pause();
+    }
+
+    /// Lets it go on.
+    pub(crate) fn thaw_redis(&self) {
+        self.redis.as_ref().expect("the site is over Redis").resume();
+    }
+
     /// Serves the same library by another process, with these settings too.
     pub(crate) async fn beside(&self, settings: &[(&str, &str)]) -> Beside {
         let more = settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));

@@ -1,11 +1,11 @@
 //! How an attempt ends: noted in the row, or in Redis that there will be another.
 
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use bullmq::types::BackoffStrategy;
-use futures_util::future::join_all;
 use serde_json::Value;
-use upshelf_redis::client::pipe;
+use upshelf_redis::client::{RedisResult, Script};
 
 use super::Attempt;
 use crate::handler::LOG_LINES;
@@ -14,6 +14,11 @@ use crate::{Backoff, Context};
 
 /// How soon the database is asked again to note the end of a job.
 const AGAIN: Duration = Duration::from_millis(250);
+
+static NOTE_FAILURE: LazyLock<Script> =
+    LazyLock::new(|| Script::new(include_str!("../../../lua/note_failure-1.lua")));
+static WRITE_LOG: LazyLock<Script> =
+    LazyLock::new(|| Script::new(include_str!("../../../lua/write_log-2.lua")));
 
 impl Attempt<'_> {
     /// Notes in the database that the job has ended; `false` when the process closes before that succeeds.
@@ -60,18 +65,7 @@ impl Attempt<'_> {
         if context.is_last() {
             return self.fail(context, reason).await;
         }
-        let mut note = pipe();
-        let traces = Value::from(vec![reason.as_str()]).to_string();
-        note.atomic().cmd("HINCRBY").arg(self.key()).arg("atm").arg(1).ignore();
-        note.cmd("HSET")
-            .arg(self.key())
-            .arg("failedReason")
-            .arg(&reason)
-            .arg("stacktrace")
-            .arg(traces)
-            .ignore();
-        let mut connection = self.link.connection();
-        if let Err(error) = note.query_async::<()>(&mut connection).await {
+        if let Err(error) = self.note_failure(&reason).await {
             let error = &error as &dyn std::error::Error;
             tracing::debug!(
                 queue = self.station.queue,
@@ -81,6 +75,12 @@ impl Attempt<'_> {
             );
         }
         self.again_in(self.wait()).await
+    }
+
+    async fn note_failure(&self, reason: &str) -> RedisResult<()> {
+        let mut note = NOTE_FAILURE.prepare_invoke();
+        note.key(self.key()).arg(reason).arg(Value::from(vec![reason]).to_string());
+        note.invoke_async(&mut self.link.connection()).await
     }
 
     /// How long to wait after this failed attempt.
@@ -129,10 +129,9 @@ impl Attempt<'_> {
         if lines.is_empty() {
             return;
         }
-        let written = join_all(lines.iter().map(|line| self.job.log(line))).await;
-        let keep = u32::try_from(LOG_LINES).expect("some lines");
-        let trimmed = self.job.clear_logs(Some(keep)).await;
-        if let Some(error) = written.into_iter().find_map(Result::err).or(trimmed.err()) {
+        let mut write = WRITE_LOG.prepare_invoke();
+        write.key(self.key()).key(format!("{}:logs", self.key())).arg(LOG_LINES).arg(lines);
+        if let Err(error) = write.invoke_async::<()>(&mut self.link.connection()).await {
             let error = &error as &dyn std::error::Error;
             tracing::debug!(
                 queue = self.station.queue,

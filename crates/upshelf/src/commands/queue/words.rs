@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use upshelf_queue::{Entry, Stats};
+use upshelf_queue::{Entry, RowStats, Stats};
 use upshelf_web::QueueName;
 
 use super::table::table;
@@ -23,6 +23,24 @@ pub(super) fn overview(all: &[(QueueName, Stats)]) -> String {
             span(stats.oldest_waiting),
             stats.active.to_string(),
             stats.delayed.to_string(),
+            stats.completed.to_string(),
+            stats.failed.to_string(),
+        ]
+    });
+    table(&head, rows)
+}
+
+/// The queues with what the database alone knows of them.
+pub(super) fn rows(all: &[(QueueName, RowStats)]) -> String {
+    let head = ["queue", "state", "waiting", "handed over", "active", "delayed", "completed", "failed"];
+    let rows = all.iter().map(|(name, stats)| {
+        vec![
+            name.as_str().to_owned(),
+            if stats.is_paused { "paused" } else { "running" }.to_owned(),
+            stats.waiting.to_string(),
+            stats.handed_over.to_string(),
+            "?".to_owned(),
+            "?".to_owned(),
             stats.completed.to_string(),
             stats.failed.to_string(),
         ]

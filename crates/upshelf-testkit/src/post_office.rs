@@ -1,29 +1,30 @@
-//! A mail server that takes what it is given (RFC 5321), or refuses it for now.
-
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Desk {
     taken: Mutex<Vec<String>>,
     refuse: AtomicUsize,
     reject: AtomicUsize,
+    is_silent: AtomicBool,
 }
 
-pub(crate) struct PostOffice {
+/// A mail server that takes what it is given (RFC 5321), or refuses it. It ends with its value.
+#[derive(Debug)]
+pub struct PostOffice {
     address: SocketAddr,
     desk: Arc<Desk>,
-    /// Ends with the office.
     _clerks: JoinSet<()>,
 }
 
 impl PostOffice {
-    pub(crate) async fn open() -> PostOffice {
+    /// Opens one on a free port of 127.0.0.1.
+    pub async fn open() -> PostOffice {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
         let address = listener.local_addr().expect("it listens");
         let desk = Arc::new(Desk::default());
@@ -38,21 +39,28 @@ impl PostOffice {
         PostOffice { address, desk, _clerks: clerks }
     }
 
-    pub(crate) fn url(&self) -> String {
+    /// Returns `smtp://…`.
+    pub fn url(&self) -> String {
         format!("smtp://{}", self.address)
     }
 
     /// Refuses the next `mails`, for now.
-    pub(crate) fn refuse(&self, mails: usize) {
+    pub fn refuse(&self, mails: usize) {
         self.desk.refuse.store(mails, Ordering::SeqCst);
     }
 
     /// Refuses the next `mails`, for good.
-    pub(crate) fn reject(&self, mails: usize) {
+    pub fn reject(&self, mails: usize) {
         self.desk.reject.store(mails, Ordering::SeqCst);
     }
 
-    pub(crate) fn taken(&self) -> Vec<String> {
+    /// Takes mails from now on without saying so, or says so again.
+    pub fn be_silent(&self, is_silent: bool) {
+        self.desk.is_silent.store(is_silent, Ordering::SeqCst);
+    }
+
+    /// Returns the mails that it has taken, as they came.
+    pub fn taken(&self) -> Vec<String> {
         self.desk.taken.lock().expect("unpoisoned").clone()
     }
 }
@@ -94,6 +102,11 @@ async fn talk(stream: TcpStream, desk: Arc<Desk>) {
                     "550 no such mailbox\r\n"
                 } else {
                     desk.taken.lock().expect("unpoisoned").push(mail);
+                    if desk.is_silent.load(Ordering::SeqCst) {
+                        // Until whoever waits for the answer has hung up.
+                        let _ = stream.read_line(&mut line).await;
+                        return;
+                    }
                     "250 taken\r\n"
                 }
             }
