@@ -418,7 +418,7 @@
 /**
  * What a notice tells.
  *
- * @typedef {"suggested" | "approved" | "rejected" | "stopped" | "withdrawn" | "conflicted" | "reverted" | "commented" | "role_changed" | "security"} NoticeKind
+ * @typedef {"suggested" | "approved" | "rejected" | "stopped" | "withdrawn" | "conflicted" | "reverted" | "voted" | "commented" | "role_changed" | "security"} NoticeKind
  */
 
 /**
@@ -432,6 +432,7 @@
  * @property {SuggestionRef | null} [suggestion] Which suggestion.
  * @property {ResourceRef | null} [resource] Which resource.
  * @property {CommentId | null} [comment_id] Which comment.
+ * @property {VotesTold | null} [votes] How many people voted, where that is what happened.
  * @property {string | null} [reason] Why, in the actor's words.
  */
 
@@ -450,6 +451,7 @@
  * @typedef {object} NoticeView
  * @property {number} seq Its number in this inbox: one more than that of the notice before it.
  * @property {NoticeKind} kind What happened.
+ * @property {string | null} [group] Names its group, if it has one: it took the place of the unread ones of the group before it.
  * @property {NoticePayload} payload What it is about.
  * @property {Time} created_at When it happened.
  * @property {Time | null} [read_at] When the member read it; `null` when not yet.
@@ -558,6 +560,7 @@
  * @typedef {object} ReadyParts
  * @property {Health} database The source of truth; without it the site cannot do anything.
  * @property {Health} queue Background jobs; while degraded, they wait.
+ * @property {Health} live Live channels; while degraded, they are fed from the database and up to half a second behind.
  * @property {Health} [redis] Redis, through which processes share; missing where it is not used.
  * @property {Health} [cache] The cache, where Redis is used; while degraded, each process has its own.
  * @property {Health} [bus] Publications, where Redis is used; while degraded, each process hears itself.
@@ -839,6 +842,14 @@
  */
 
 /**
+ * How many people voted on a suggestion, as a notice tells it.
+ *
+ * @typedef {object} VotesTold
+ * @property {number} up For it.
+ * @property {number} down Against it.
+ */
+
+/**
  * Something that a member watches, or wants to hear nothing of.
  *
  * @typedef {object} Watch
@@ -938,6 +949,15 @@
  * @typedef {object} GetCollectionsIdQuery
  * @property {number} [limit] How many resources, 20 by default.
  * @property {string} [cursor] The `next_cursor` of the resources before.
+ */
+
+/**
+ * Sends what happens, as it happens
+ *
+ * @typedef {object} GetEventsQuery
+ * @property {string} channels The channels, with commas: `suggestions:votes`, `notifications:{memberId}`, `resource:updates:{resourceId}`.
+ * @property {string} [filter] The suggestions whose votes are wanted, with commas, at most 200; all that are open without it.
+ * @property {string} [last_event_id] The `id` of the last event seen, where the header `Last-Event-ID` cannot be set.
  */
 
 /**
