@@ -44,7 +44,7 @@ contract! {
         let edited = ChangeNews { resource_id: shelf[0], change: Change::Edited, version: 2 };
         assert_eq!(heard.next().await, Some(News::Change(edited)));
         assert_eq!(catalog.changes_since(&[(shelf[0], 1), (shelf[1], 1)]).await?, [edited]);
-        catalog.revert(&curator, shelf[0], 1, "it was fine").await?;
+        catalog.revert(&curator, shelf[0], 1, "it was fine".to_owned()).await?;
         let reverted = ChangeNews { resource_id: shelf[0], change: Change::Reverted, version: 3 };
         assert_eq!(heard.next().await, Some(News::Change(reverted)));
         assert_eq!(catalog.changes_since(&[(shelf[0], 2)]).await?, [reverted]);
