@@ -102,7 +102,11 @@ export class Http {
       const reply = await fetch(address(baseUrl, call), {
         method: call.method,
         headers: headers(call, key, token),
-        body: call.type ? /** @type {BodyInit} */ (call.body) : call.body === undefined ? undefined : JSON.stringify(call.body),
+        body: call.type
+          ? /** @type {BodyInit} */ (call.body)
+          : call.body === undefined
+            ? undefined
+            : JSON.stringify(call.body),
         signal: AbortSignal.any(signals),
         credentials: this.#session.usesCookies && !call.isAnonymous ? "same-origin" : "omit",
       });

@@ -48,7 +48,9 @@ export class Hub {
   #answer(connection, command) {
     connection.commands.push(command);
     const [method] = Object.keys(command).filter((name) => name !== "id");
-    const reply = this.answer(command, connection, this.connections.length) ?? { [method]: method === "connect" ? { client: "c", ping: 25, pong: true } : {} };
+    const reply = this.answer(command, connection, this.connections.length) ?? {
+      [method]: method === "connect" ? { client: "c", ping: 25, pong: true } : {},
+    };
     if (reply !== "silence") connection.socket.send(JSON.stringify({ id: command.id, ...reply }));
   }
 
