@@ -11,6 +11,7 @@ mod fixed;
 mod lab;
 mod library;
 mod limits;
+mod live;
 mod load;
 mod postgres;
 mod reads;
@@ -33,13 +34,15 @@ use crate::lab::{Engine, Lab};
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 const USAGE: &str = "usage: upshelf-bench votes|reads|startup|search|all --server PATH \
-    [--engine sqlite|postgres] [--rounds 5] [--seconds 2], or: upshelf-bench limits|cache [--rounds 5]";
+    [--engine sqlite|postgres] [--rounds 5] [--seconds 2], or: upshelf-bench limits|cache [--rounds 5], \
+    or: upshelf-bench live --server PATH [--watchers 5000] [--seconds 60]";
 
 /// What was asked for.
 struct Options {
     engines: Vec<Engine>,
     rounds: usize,
     time: Duration,
+    watchers: usize,
 }
 
 fn main() -> Result<()> {
@@ -58,7 +61,7 @@ fn main() -> Result<()> {
     }
     let mut server = None;
     let mut options =
-        Options { engines: vec![Engine::Sqlite, Engine::Postgres], rounds: 5, time: Duration::from_secs(2) };
+        Options { engines: vec![Engine::Sqlite, Engine::Postgres], rounds: 5, time: Duration::from_secs(2), watchers: 5_000 };
     while let Some(flag) = args.next() {
         let value = args.next().context(USAGE)?;
         match flag.as_str() {
@@ -66,6 +69,7 @@ fn main() -> Result<()> {
             "--engine" => options.engines = vec![value.parse()?],
             "--rounds" => options.rounds = value.parse().ok().filter(|rounds| *rounds > 0).context(USAGE)?,
             "--seconds" => options.time = Duration::from_secs_f64(value.parse()?),
+            "--watchers" => options.watchers = value.parse().ok().filter(|many| *many >= 10).context(USAGE)?,
             _ => bail!(USAGE),
         }
     }
@@ -84,6 +88,7 @@ fn main() -> Result<()> {
             "reads" => reads::measure(&lab, &options).await,
             "startup" => startup::measure(&lab, &options).await,
             "search" => search::measure(&lab, &options).await,
+            "live" => live::measure(&lab, options.watchers, options.time).await,
             "all" => {
                 votes::measure(&lab, &options).await?;
                 reads::measure(&lab, &options).await?;

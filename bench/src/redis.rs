@@ -72,6 +72,11 @@ impl Server {
         Ok(script)
     }
 
+    /// A connection to it.
+    pub(crate) fn connect(&self) -> Result<TcpStream> {
+        Ok(TcpStream::connect(("127.0.0.1", self.port))?)
+    }
+
     pub(crate) fn url(&self) -> String {
         format!("redis://127.0.0.1:{}", self.port)
     }

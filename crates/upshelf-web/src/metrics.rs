@@ -55,6 +55,15 @@ impl Metrics {
             "shared_part_up",
             "Whether a part that processes share through Redis is up."
         );
+        metrics::describe_gauge!("upshelf_live_connections", "Live connections, by transport.");
+        metrics::describe_counter!("upshelf_live_connections_total", "Live connections begun, by transport.");
+        metrics::describe_counter!("upshelf_live_frames_out_total", "Writes to live connections.");
+        metrics::describe_counter!("upshelf_live_messages_out_total", "Messages in them.");
+        metrics::describe_counter!("upshelf_live_bytes_out_total", metrics::Unit::Bytes, "Bytes in them.");
+        metrics::describe_counter!(
+            "upshelf_live_closes_total",
+            "Live connections that this side closed, by code."
+        );
         COUNTS.store(true, Ordering::Relaxed);
         Ok(Metrics(handle))
     }

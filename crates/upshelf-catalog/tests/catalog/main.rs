@@ -9,5 +9,6 @@ mod library;
 mod links;
 mod lists;
 mod moderation;
+mod news;
 mod notices;
 mod upkeep;

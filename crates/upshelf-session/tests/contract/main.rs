@@ -59,6 +59,26 @@ upshelf_testkit::contract! {
         assert!(is!(house.check(&tokens, tokens.access_expires_at).await, Error::Expired));
     }
 
+    async fn who_stays_connected_hears_of_the_end(house: House) {
+        let (ended, other) = (house.sign_in(ADA, START).await, house.sign_in(ADA, START).await);
+        let known = house.check(&ended, START).await.expect("the token is valid");
+        let spared = house.check(&other, START).await.expect("the token is valid");
+        let mut ends = house.sessions.ends();
+        assert!(house.sessions.is_open(&known, START).await.expect("memory does not fail"));
+        house.logout(&ended, START).await;
+        loop {
+            let heard = tokio::time::timeout(PATIENCE, ends.next()).await.expect("it is told in time");
+            if heard.expect("the sessions are open").includes(known.session_id) {
+                break;
+            }
+        }
+        assert!(!house.sessions.is_open(&known, START).await.expect("memory does not fail"));
+        assert!(house.sessions.is_open(&spared, START).await.expect("memory does not fail"));
+        assert!(!house.sessions.is_open(&spared, START + days(30)).await.expect("memory does not fail"));
+        drop(house);
+        while ends.next().await.is_some() {}
+    }
+
     async fn a_refresh_keeps_the_session_and_replaces_the_token(house: House) {
         let first = house.sign_in(ADA, START).await;
         let second = house.refresh(&first, START + days(1)).await.expect("it is the current token");

@@ -64,6 +64,17 @@ contract! {
         refuses(&other, &all[2]).await;
     }
 
+    async fn an_end_in_one_process_is_heard_of_in_the_other(house: House) {
+        let other = house.another_process(START).await;
+        let tokens = house.sign_in(ADA, START).await;
+        let known = other.check(&tokens, START).await.expect("the token is valid");
+        let mut ends = other.sessions.ends();
+        house.logout(&tokens, START).await;
+        while other.sessions.is_open(&known, START).await.expect("memory does not fail") {
+            tokio::time::timeout(PATIENCE, ends.next()).await.expect("it is told in time");
+        }
+    }
+
     async fn fifty_refreshes_over_two_processes_give_one_successor(house: House) {
         let other = Arc::new(house.another_process(START).await);
         let house = Arc::new(house);

@@ -9,6 +9,7 @@ mod connections;
 mod document;
 mod feeds;
 mod limits;
+mod live;
 mod mails;
 mod operations;
 mod pages;

@@ -14,7 +14,7 @@ async fn the_site_says_how_it_is_doing() {
     let app = App::open().await;
     assert_eq!(app.anon().get("/healthz").await.done(200), json!({"status": "up"}));
     let ready = app.anon().get("/readyz").await.done(200);
-    assert_eq!(ready, json!({"status": "up", "parts": {"database": "up", "queue": "up"}}));
+    assert_eq!(ready, json!({"status": "up", "parts": {"database": "up", "queue": "up", "live": "up"}}));
     app.anon().get("/metrics").await.refused(404, "not_found");
 }
 

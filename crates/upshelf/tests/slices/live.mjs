@@ -66,6 +66,34 @@ const commands = {
   disconnect(name) {
     clients.get(name).disconnect();
   },
+  // Many bare connections that watch votes; `tally` tells what the worst of them saw.
+  watch(name, count) {
+    const seen = { frames: [], last: [], back: 0 };
+    for (let i = 0; i < +count; i++) {
+      const socket = new WebSocket(`${site.replace("http", "ws")}/connection/websocket`);
+      seen.frames[i] = [];
+      seen.last[i] = 0;
+      socket.on("open", () => socket.send('{"id":1,"connect":{}}\n{"id":2,"subscribe":{"channel":"suggestions:votes"}}'));
+      socket.on("message", (m) => {
+        for (const line of String(m).split("\n").map((line) => JSON.parse(line))) {
+          if (line.subscribe) say(name, "watches");
+          if (!line.push && !line.id) socket.send("{}");
+          if (!line.push) continue;
+          seen.frames[i].push(Date.now());
+          for (const { version } of line.push.pub.data) {
+            if (version <= seen.last[i]) seen.back += 1;
+            seen.last[i] = version;
+          }
+        }
+      });
+    }
+    clients.set(name, { seen, disconnect() {} });
+  },
+  tally(name) {
+    const { frames, last, back } = clients.get(name).seen;
+    const busiest = (at) => Math.max(0, ...at.map((from) => at.filter((t) => t >= from && t < from + 1000).length));
+    say(name, "tally", { least: Math.min(...last), busiest: Math.max(...frames.map(busiest)), back });
+  },
   // A bare connection that sends one message and tells how it ends.
   raw(name, message) {
     const socket = new WebSocket(`${site.replace("http", "ws")}/connection/websocket`);

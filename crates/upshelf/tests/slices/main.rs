@@ -8,6 +8,7 @@ mod difference;
 mod killed;
 mod links;
 mod lists;
+mod live;
 mod mails;
 mod outages;
 mod queues;

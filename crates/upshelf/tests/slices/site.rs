@@ -113,6 +113,11 @@ impl Site {
         Client::new(self.at, None)
     }
 
+    /// Where the site is.
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}", self.at)
+    }
+
     /// Somebody who holds a token.
     pub(crate) fn holder_of(&self, token: &str) -> Client {
         Client::new(self.at, Some(token))
@@ -185,6 +190,11 @@ pub(crate) struct Beside {
 }
 
 impl Beside {
+    /// Where the process listens.
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}", self.at)
+    }
+
     /// Somebody who is not signed in.
     pub(crate) fn anybody(&self) -> Client {
         Client::new(self.at, None)
