@@ -40,7 +40,7 @@ const votes = (id) => `form[data-suggestion="${id}"]`;
 /** Runs in the page: whether a score is shown. */
 const shows = (selector, score) => document.querySelector(`${selector} .score`).firstChild.data === score;
 
-test("a vote on one screen moves the count and the bar on the others within a second", async () => {
+test("a vote on one screen moves the count and the bar on the others within a second", async (t) => {
   const suggestion = await suggest(ada);
   const voter = await Person.at(browser, program, "ben");
   const reader = await Person.at(browser, program, "mia");
@@ -54,7 +54,10 @@ test("a vote on one screen moves the count and the bar on the others within a se
   );
   const pressed = performance.now();
   await voter.page.click(`${votes(suggestion.id)} .yes button`);
-  for (const moment of await Promise.all(seen)) assert.ok(moment - pressed < 1000, `${moment - pressed} ms`);
+  for (const moment of await Promise.all(seen)) {
+    t.diagnostic(`seen after ${Math.round(moment - pressed)} ms`);
+    assert.ok(moment - pressed < 1000, `${moment - pressed} ms`);
+  }
   await voter.until(
     (selector) => document.querySelector(`${selector} .yes button`).ariaPressed === "true",
     votes(suggestion.id),
