@@ -46,10 +46,11 @@ async fn clients_that_others_wrote_see_votes_notices_and_changes() {
 
     // A vote, a decision.
     let vote = keeper.put(&format!("/api/v1/suggestions/{suggestion}/vote"), json!({ "value": 1 })).await;
+    assert_eq!(vote["version"], 1);
     let told =
-        json!({ "suggestion_id": suggestion, "up": 1, "down": 0, "score": 1, "version": vote["version"] });
-    for who in ["any publication suggestions:votes", "ada publication suggestions:votes"] {
-        watchers.told(&format!("{who} {}", json!({ "data": [told] }))).await;
+        format!("{{\"suggestion_id\":\"{suggestion}\",\"up\":1,\"down\":0,\"score\":1,\"version\":1}}");
+    for who in ["any", "ada"] {
+        watchers.told(&format!("{who} publication suggestions:votes {{\"data\":[{told}]}}")).await;
     }
     watchers.told("stream event {\"channel\":\"suggestions:votes\",\"pub\":{\"data\":[{").await;
     snake.wait_for("\"up\": 1", PATIENCE).await;
