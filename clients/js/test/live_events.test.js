@@ -169,6 +169,27 @@ test("a channel that is refused over events is told, and nothing is asked any mo
   assert.equal(site.requests.length, 1);
 });
 
+test("the channels beside a refused one go on", async (t) => {
+  const clock = new HandClock();
+  const site = await fakeSite(t, ({ path }) => {
+    if (!path.includes("%3Ax")) {
+      return {
+        headers: { "content-type": "text/event-stream" },
+        body: subscribed(`${R}=0@e`, { [R]: { recovered: false } }),
+      };
+    }
+    const refused = problem(404, "channel_not_found");
+    refused.body.detail = 'There is no channel "resource:updates:x".';
+    return refused;
+  });
+  const client = new Client({ baseUrl: site.url, clock });
+  t.after(() => client.close());
+  const [good, bad] = [client.live.resource("r"), client.live.resource("x")];
+  assert.match((await bad.ready).problem.detail, /no channel/);
+  await clock.passWait(500, 1000);
+  assert.ok((await good.ready).ok);
+});
+
 test("when the network is back, nothing is waited for", async (t) => {
   const target = new EventTarget();
   for (const name of ["addEventListener", "removeEventListener"]) {

@@ -119,8 +119,10 @@ export class EventLine {
     const problem = await problemOfReply(reply, this.#parts.clock.now());
     if (problem.status === 401 && token.value !== null) await this.#parts.renew(token.value);
     else if (problem.status >= 400 && problem.status < 500 && ![401, 408, 429].includes(problem.status)) {
-      for (const channel of wanted)
-        this.#parts.report.denied(channel, { code: problem.status, message: problem.detail });
+      // The site says which one; the others are asked for again without it.
+      const named = wanted.filter(({ name }) => problem.detail.includes(name));
+      const error = { code: problem.status, message: problem.detail };
+      for (const channel of named.length > 0 ? named : wanted) this.#parts.report.denied(channel, error);
     }
     return null;
   }

@@ -225,6 +225,7 @@ export class SocketLine {
    * @param {(reply: any) => void} answered
    */
   #send(command, answered) {
+    if (this.#isOver) return;
     const id = (this.#lastId += 1);
     const cancel = this.#later(PATIENCE, () => this.#leave(SILENT, "no reply"));
     this.#waiting.set(id, { answered, cancel });
@@ -246,6 +247,7 @@ export class SocketLine {
    * @param {() => void} run
    */
   #later(ms, run) {
+    if (this.#isOver) return () => {};
     const done = () => {
       this.#timers.delete(cancel);
       if (!this.#isOver) run();

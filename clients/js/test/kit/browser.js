@@ -1,9 +1,8 @@
-import { createRequire } from "node:module";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
+import { packages } from "./packages.js";
 import { PASSWORD } from "./program.js";
 
-const packages = createRequire(`${process.env.UPSHELF_NODE_PACKAGES}/package.json`);
 const puppeteer = packages("puppeteer-core");
 
 /** A real browser, without a window. */

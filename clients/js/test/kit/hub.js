@@ -1,8 +1,6 @@
-import { createRequire } from "node:module";
+import { packages } from "./packages.js";
 import { fakeSite } from "./site.js";
 
-// The packages lie outside the repository; scripts/test says where.
-const packages = createRequire(`${process.env.UPSHELF_NODE_PACKAGES}/package.json`);
 /** The WebSocket of the package `ws`, for Node before 22. */
 export const { WebSocket, WebSocketServer } = packages("ws");
 
