@@ -558,6 +558,7 @@
  * @typedef {object} ReadyParts
  * @property {Health} database The source of truth; without it the site cannot do anything.
  * @property {Health} queue Background jobs; while degraded, they wait.
+ * @property {Health} live Live channels; while degraded, they are fed from the database and up to half a second behind.
  * @property {Health} [redis] Redis, through which processes share; missing where it is not used.
  * @property {Health} [cache] The cache, where Redis is used; while degraded, each process has its own.
  * @property {Health} [bus] Publications, where Redis is used; while degraded, each process hears itself.
@@ -938,6 +939,15 @@
  * @typedef {object} GetCollectionsIdQuery
  * @property {number} [limit] How many resources, 20 by default.
  * @property {string} [cursor] The `next_cursor` of the resources before.
+ */
+
+/**
+ * Sends what happens, as it happens
+ *
+ * @typedef {object} GetEventsQuery
+ * @property {string} channels The channels, with commas: `suggestions:votes`, `notifications:{memberId}`, `resource:updates:{resourceId}`.
+ * @property {string} [filter] The suggestions whose votes are wanted, with commas, at most 200; all that are open without it.
+ * @property {string} [last_event_id] The `id` of the last event seen, where the header `Last-Event-ID` cannot be set.
  */
 
 /**
