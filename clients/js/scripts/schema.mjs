@@ -63,7 +63,10 @@ function typedef(name, description, schema) {
 function query(operation) {
   const parameters = (operation.parameters ?? []).filter((one) => one.in === "query");
   if (parameters.length === 0) return [];
-  const name = operation.operationId.split("_").map((word) => word[0].toUpperCase() + word.slice(1)).join("");
+  const name = operation.operationId
+    .split("_")
+    .map((word) => word[0].toUpperCase() + word.slice(1))
+    .join("");
   const properties = Object.fromEntries(
     parameters.map((one) => [one.name, { ...one.schema, description: one.description }]),
   );

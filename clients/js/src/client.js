@@ -34,7 +34,7 @@ export class Client {
   /** @param {ClientOptions} [options] */
   constructor(options = {}) {
     const baseUrl = (options.baseUrl ?? globalThis.location?.origin ?? "").replace(/\/+$/, "");
-    if (!baseUrl) throw new TypeError("baseUrl is needed where there is no page: new Client({ baseUrl: \"https://…\" })");
+    if (!baseUrl) throw new TypeError('baseUrl is needed where there is no page: new Client({ baseUrl: "https://…" })');
     const clock = options.clock ?? systemClock;
     const fetch = options.fetch ?? ((input, init) => globalThis.fetch(input, init));
     this.#session = new Session({
@@ -74,7 +74,14 @@ export class Client {
     /** The site itself. */
     this.site = new Site(http);
     /** What happens right now. */
-    this.live = new Live({ baseUrl, fetch, clock, session: this.#session, me: () => this.#me(), WebSocket: options.WebSocket });
+    this.live = new Live({
+      baseUrl,
+      fetch,
+      clock,
+      session: this.#session,
+      me: () => this.#me(),
+      WebSocket: options.WebSocket,
+    });
   }
 
   async #me() {

@@ -95,29 +95,37 @@ export class Http {
    */
   async #once(call, key, token) {
     const { clock, baseUrl, fetch } = this.#settings;
-    const late = new AbortController();
-    const cancel = clock.after(call.options?.timeout ?? this.#settings.timeout, () => late.abort());
-    const signals = [late.signal, ...(call.options?.signal ? [call.options.signal] : [])];
+    const signal = call.options?.signal;
+    const attempt = new AbortController();
+    const abort = () => attempt.abort();
+    const cancel = clock.after(call.options?.timeout ?? this.#settings.timeout, abort);
+    if (signal?.aborted) abort();
+    signal?.addEventListener("abort", abort, { once: true });
     try {
       const reply = await fetch(address(baseUrl, call), {
         method: call.method,
         headers: headers(call, key, token),
-        body: call.type ? /** @type {BodyInit} */ (call.body) : call.body === undefined ? undefined : JSON.stringify(call.body),
-        signal: AbortSignal.any(signals),
+        body: call.type
+          ? /** @type {BodyInit} */ (call.body)
+          : call.body === undefined
+            ? undefined
+            : JSON.stringify(call.body),
+        signal: attempt.signal,
         credentials: this.#session.usesCookies && !call.isAnonymous ? "same-origin" : "omit",
       });
       if (!reply.ok && !call.accepts?.includes(reply.status)) return failure(await problemOfReply(reply, clock.now()));
       const value = reply.status === 204 ? undefined : call.as === "text" ? await reply.text() : await reply.json();
       return { ok: true, value, status: reply.status, headers: reply.headers };
     } catch (cause) {
-      if (call.options?.signal?.aborted) return failure(problemOf("aborted", GIVEN_UP, { cause }));
-      if (late.signal.aborted) return failure(problemOf("timeout", "The site did not answer in time.", { cause }));
+      if (signal?.aborted) return failure(problemOf("aborted", GIVEN_UP, { cause }));
+      if (attempt.signal.aborted) return failure(problemOf("timeout", "The site did not answer in time.", { cause }));
       if (cause instanceof SyntaxError) {
         return failure(problemOf("reply", "The reply is not the JSON that was announced.", { cause }));
       }
       return failure(problemOf("network", "The site could not be reached.", { cause }));
     } finally {
       cancel();
+      signal?.removeEventListener("abort", abort);
     }
   }
 }

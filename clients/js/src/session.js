@@ -52,7 +52,7 @@ export class Session {
   #renewal = null;
   /** @type {Set<OnChange>} */
   #listeners = new Set();
-  /** @type {{ tell: () => void, close: () => void } | null} */
+  /** @type {ReturnType<Tabs["join"]> | null} */
   #others = null;
   /** @type {(refreshToken: string) => Promise<Result<SignedIn>>} */
   #exchange;
@@ -77,7 +77,7 @@ export class Session {
     if ("key" in auth) this.#key = auth.key;
     else this.#storage = auth.storage ?? memory;
     const name = this.#storage?.name;
-    if (name) this.#others = tabs.join(name, () => void this.#heard());
+    if (name) this.#others = tabs.join(name, (member) => void this.#heard(member));
   }
 
   /**
@@ -111,21 +111,22 @@ export class Session {
    * @param {string} old
    * @returns {Promise<Token>}
    */
-  #renewAlone(old) {
+  async #renewAlone(old) {
+    const known = await this.#load();
+    if (known?.access_token !== old) return { ok: true, value: known?.access_token ?? null };
     const name = this.#storage?.name;
-    const run = () => this.#renew(old);
+    const run = () => this.#renew(known);
     return name ? this.#tabs.alone(name, run) : run();
   }
 
   /**
-   * @param {string} old
+   * @param {Kept} known
    * @returns {Promise<Token>}
    */
-  async #renew(old) {
+  async #renew(known) {
     const kept = await this.#load();
-    if (kept === null) return { ok: true, value: null };
     // Another tab was faster.
-    if (kept.access_token !== old) return { ok: true, value: kept.access_token };
+    if (kept?.refresh_token !== known.refresh_token) return { ok: true, value: kept?.access_token ?? null };
     const next = await this.#exchange(kept.refresh_token);
     if (next.ok) {
       await this.#keep(next.value);
@@ -144,14 +145,14 @@ export class Session {
    */
   async begin(signedIn) {
     await this.#keep(signedIn);
-    this.#others?.tell();
+    this.#others?.tell(signedIn.member);
     this.#tell(signedIn.member);
   }
 
   /** Drops the sign-in, here and in the other tabs, without asking the site. */
   async forget() {
     await this.#storage?.clear();
-    this.#others?.tell();
+    this.#others?.tell(null);
     this.#tell(null);
   }
 
@@ -185,8 +186,9 @@ export class Session {
     return (await this.#storage?.load()) ?? null;
   }
 
-  async #heard() {
-    this.#tell(await this.member());
+  /** @param {Member | null} [member] */
+  async #heard(member) {
+    this.#tell(member === undefined ? await this.member() : member);
   }
 
   /** @param {Member | null} member */

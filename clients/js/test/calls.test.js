@@ -5,7 +5,9 @@ import { HandClock } from "./kit/clock.js";
 import { fakeSite, problem } from "./kit/site.js";
 
 test("a reply is a value, and a problem is one too", async (t) => {
-  const site = await fakeSite(t, ({ path }) => (path.endsWith("/tags") ? { body: { items: [] } } : problem(404, "not_found")));
+  const site = await fakeSite(t, ({ path }) =>
+    path.endsWith("/tags") ? { body: { items: [] } } : problem(404, "not_found"),
+  );
   const client = new Client({ baseUrl: `${site.url}/` });
   const tags = await client.tags.list();
   assert.ok(tags.ok);
@@ -16,13 +18,21 @@ test("a reply is a value, and a problem is one too", async (t) => {
   assert.equal(missing.problem.code, "not_found");
   assert.equal(missing.problem.request_id, "r");
   assert.equal(site.requests[1].path, "/api/v1/resources/a%2Fb%3Fc", "an id leads nowhere else");
-  assert.throws(() => unwrap(missing), (error) => error instanceof ProblemError && error.problem === missing.problem);
+  assert.throws(
+    () => unwrap(missing),
+    (error) => error instanceof ProblemError && error.problem === missing.problem,
+  );
 });
 
 test("a read is sent again after broken connections, 502, 503 and 504, each time after a longer pause at most", async (t) => {
   const clock = new HandClock();
   clock.chance = 0.999;
-  const ill = [null, { status: 502, body: "<html>" }, problem(503, "closing", { "retry-after": "2" }), { body: { items: [] } }];
+  const ill = [
+    null,
+    { status: 502, body: "<html>" },
+    problem(503, "closing", { "retry-after": "2" }),
+    { body: { items: [] } },
+  ];
   const site = await fakeSite(t, ({ n }) => ill[n]);
   const client = new Client({ baseUrl: site.url, clock });
   const reply = client.tags.list();
@@ -42,7 +52,9 @@ test("what the site refuses is not sent again", async (t) => {
 
 test("a write that is sent again has the same key, and each call has its own", async (t) => {
   const clock = new HandClock();
-  const site = await fakeSite(t, ({ n }) => (n === 0 ? null : n === 1 ? problem(409, "idempotency_key_running") : { status: 201, body: {} }));
+  const site = await fakeSite(t, ({ n }) =>
+    n === 0 ? null : n === 1 ? problem(409, "idempotency_key_running") : { status: 201, body: {} },
+  );
   const client = new Client({ baseUrl: site.url, clock });
   const reply = client.suggestions.create({ kind: "add", changes: { url: "https://a.example" } });
   await clock.passWait(100, 1000);
@@ -65,7 +77,15 @@ test("a sign-in is sent once only, because its reply is kept nowhere", async (t)
 
 test("a limit is waited for when that is short, and told when it is long", async (t) => {
   const clock = new HandClock();
-  const site = await fakeSite(t, ({ n }) => [problem(429, "too_many_requests", { "retry-after": "3" }), { body: {} }, problem(429, "too_many_requests", { "retry-after": "600" })][n]);
+  const site = await fakeSite(
+    t,
+    ({ n }) =>
+      [
+        problem(429, "too_many_requests", { "retry-after": "3" }),
+        { body: {} },
+        problem(429, "too_many_requests", { "retry-after": "600" }),
+      ][n],
+  );
   const client = new Client({ baseUrl: site.url, clock });
   const reply = client.tags.list();
   await clock.passWait(3000, 3500);
@@ -76,7 +96,9 @@ test("a limit is waited for when that is short, and told when it is long", async
 
 test("Retry-After may be a date", async (t) => {
   const clock = new HandClock();
-  const site = await fakeSite(t, () => problem(503, "closing", { "retry-after": new Date(clock.now() + 90_000).toUTCString() }));
+  const site = await fakeSite(t, () =>
+    problem(503, "closing", { "retry-after": new Date(clock.now() + 90_000).toUTCString() }),
+  );
   const told = await new Client({ baseUrl: site.url, clock }).tags.list();
   assert.equal(told.problem.retryAfter, 90);
 });
@@ -109,7 +131,15 @@ test("a signal gives up a call, also while it waits to be sent again", async (t)
 });
 
 test("a reply that is not the site's says so", async (t) => {
-  const site = await fakeSite(t, ({ n }) => [{ body: "<html>" }, { status: 403, headers: { "content-type": "text/html" }, body: "<html>" }, { status: 400, body: "{" }][n]);
+  const site = await fakeSite(
+    t,
+    ({ n }) =>
+      [
+        { body: "<html>" },
+        { status: 403, headers: { "content-type": "text/html" }, body: "<html>" },
+        { status: 400, body: "{" },
+      ][n],
+  );
   const client = new Client({ baseUrl: site.url });
   assert.equal((await client.tags.list()).problem.type, PROBLEMS.reply);
   const blocked = (await client.tags.list()).problem;

@@ -24,17 +24,26 @@ test("nothing is connected until somebody listens, nor when nobody does any more
   const [one, other] = [client.live.resource("r1"), client.live.votes()];
   assert.ok((await one.ready).ok && (await other.ready).ok);
   const connection = await hub.connection(0, "subscribe", 2);
-  assert.deepEqual(connection.commands.slice(1).map((command) => command.subscribe.channel), ["resource:updates:r1", "suggestions:votes"]);
+  assert.deepEqual(
+    connection.commands.slice(1).map((command) => command.subscribe.channel),
+    ["resource:updates:r1", "suggestions:votes"],
+  );
   one.stop();
   await hub.connection(0, "unsubscribe");
   other.stop();
   await hub.until(() => connection.isClosed);
   assert.equal(hub.connections.length, 1);
-  assert.deepEqual(states.items.map(({ state }) => state), ["connecting", "connected", "idle"]);
+  assert.deepEqual(
+    states.items.map(({ state }) => state),
+    ["connecting", "connected", "idle"],
+  );
 });
 
 test("standings come in batches and never go back", async (t) => {
-  const hub = await Hub.start(t, (command) => command.subscribe && { subscribe: { publications: [{ data: [standing("a", 3), standing("b", 1)] }] } });
+  const hub = await Hub.start(
+    t,
+    (command) => command.subscribe && { subscribe: { publications: [{ data: [standing("a", 3), standing("b", 1)] }] } },
+  );
   const { client } = clientOf(t, hub);
   const heard = new Heard();
   client.live.votes({ filter: ["a", "b"] }, heard.add);
@@ -49,7 +58,10 @@ test("standings come in batches and never go back", async (t) => {
 });
 
 test("several who watch votes share one subscription, as wide as all of them need", async (t) => {
-  const hub = await Hub.start(t, (command) => command.subscribe && { subscribe: { publications: [{ data: [standing("a", 1), standing("b", 1)] }] } });
+  const hub = await Hub.start(
+    t,
+    (command) => command.subscribe && { subscribe: { publications: [{ data: [standing("a", 1), standing("b", 1)] }] } },
+  );
   const { client } = clientOf(t, hub);
   const [first, second, third] = [new Heard(), new Heard(), new Heard()];
   client.live.votes({ filter: ["a"] }, first.add);
@@ -59,14 +71,24 @@ test("several who watch votes share one subscription, as wide as all of them nee
   await second.count(1);
   client.live.votes({ filter: ["a"] }, third.add);
   await third.count(1);
-  assert.deepEqual([...first.items, ...second.items, ...third.items], [standing("a", 1), standing("b", 1), standing("a", 1)]);
+  assert.deepEqual(
+    [...first.items, ...second.items, ...third.items],
+    [standing("a", 1), standing("b", 1), standing("a", 1)],
+  );
   const filters = hub.connections[0].commands.flatMap(({ subscribe }) => (subscribe ? [subscribe.data.filter] : []));
   assert.deepEqual(filters, [["a"], ["a", "b"]], "the third asks for nothing new");
 });
 
 test("after a loss it comes back after a jittered pause and goes on where it was", async (t) => {
   const missed = [4, 5].map((offset) => ({ offset, data: { n: offset } }));
-  const hub = await Hub.start(t, (command, _, n) => command.subscribe && (n === 1 ? subscribed({ offset: 2 }) : subscribed({ offset: 5, recovered: true, was_recovering: true, publications: missed })));
+  const hub = await Hub.start(
+    t,
+    (command, _, n) =>
+      command.subscribe &&
+      (n === 1
+        ? subscribed({ offset: 2 })
+        : subscribed({ offset: 5, recovered: true, was_recovering: true, publications: missed })),
+  );
   const { client, clock, states } = clientOf(t, hub);
   const [heard, lost] = [new Heard(), new Heard()];
   client.live.resource("r", heard.add, { lost: () => lost.add("lost") });
@@ -78,17 +100,33 @@ test("after a loss it comes back after a jittered pause and goes on where it was
   await states.until((all) => all.some(({ code }) => code === 3001));
   await clock.passWait(500, 1000);
   const second = await hub.connection(1, "subscribe");
-  assert.deepEqual(second.commands[1].subscribe, { channel: "resource:updates:r", recover: true, epoch: "e", offset: 3 });
+  assert.deepEqual(second.commands[1].subscribe, {
+    channel: "resource:updates:r",
+    recover: true,
+    epoch: "e",
+    offset: 3,
+  });
   await heard.count(3);
   second.push({ channel: "resource:updates:r", pub: { offset: 5, data: { n: 5 } } });
   second.push({ channel: "resource:updates:r", pub: { offset: 6, data: { n: 6 } } });
   await heard.count(4);
-  assert.deepEqual(heard.items.map(({ n }) => n), [3, 4, 5, 6], "each once, in order");
+  assert.deepEqual(
+    heard.items.map(({ n }) => n),
+    [3, 4, 5, 6],
+    "each once, in order",
+  );
   assert.deepEqual(lost.items, []);
 });
 
 test("what cannot be recovered is told", async (t) => {
-  const hub = await Hub.start(t, (command, _, n) => command.subscribe && (n === 1 ? subscribed({ offset: 2 }) : subscribed({ epoch: "other", offset: 9, recovered: false, was_recovering: true })));
+  const hub = await Hub.start(
+    t,
+    (command, _, n) =>
+      command.subscribe &&
+      (n === 1
+        ? subscribed({ offset: 2 })
+        : subscribed({ epoch: "other", offset: 9, recovered: false, was_recovering: true })),
+  );
   const { client, clock } = clientOf(t, hub);
   const lost = new Heard();
   const feed = client.live.resource("r", () => {}, { lost: () => lost.add("lost") });
@@ -136,7 +174,10 @@ test("a ping is answered, and a silent site is left", async (t) => {
   await hub.connection(1);
 });
 
-for (const [name, frame] of [["not JSON", "{nonsense"], ["cut short", '{"id":1,"conn']]) {
+for (const [name, frame] of [
+  ["not JSON", "{nonsense"],
+  ["cut short", '{"id":1,"conn'],
+]) {
   test(`a frame that is ${name} ends the connection, not the program`, async (t) => {
     const hub = await Hub.start(t);
     const { client, clock } = clientOf(t, hub);
@@ -181,7 +222,10 @@ test("a terminal code stops, and is told to whoever listens", async (t) => {
 });
 
 test("a channel that one may not watch ends that subscription only", async (t) => {
-  const hub = await Hub.start(t, ({ subscribe }) => subscribe?.channel.endsWith("x") && { error: { code: 102, message: "unknown channel" } });
+  const hub = await Hub.start(
+    t,
+    ({ subscribe }) => subscribe?.channel.endsWith("x") && { error: { code: 102, message: "unknown channel" } },
+  );
   const { client } = clientOf(t, hub);
   const good = client.live.resource("r");
   const bad = client.live.resource("x");
@@ -192,7 +236,10 @@ test("a channel that one may not watch ends that subscription only", async (t) =
 
 test("a subscription that fails for a while, or is ended for a while, is asked for again", async (t) => {
   let n = 0;
-  const hub = await Hub.start(t, ({ subscribe }) => subscribe && (n += 1) === 1 && { error: { code: 100, message: "internal", temporary: true } });
+  const hub = await Hub.start(
+    t,
+    ({ subscribe }) => subscribe && (n += 1) === 1 && { error: { code: 100, message: "internal", temporary: true } },
+  );
   const { client, clock } = clientOf(t, hub);
   const feed = client.live.resource("r");
   await hub.connection(0, "subscribe");
@@ -207,7 +254,10 @@ test("a subscription that fails for a while, or is ended for a while, is asked f
 });
 
 test("a subscription ends with its signal, and with the loop that reads it", async (t) => {
-  const hub = await Hub.start(t, ({ subscribe }) => subscribe && { subscribe: { publications: [{ data: [standing("a", 1)] }] } });
+  const hub = await Hub.start(
+    t,
+    ({ subscribe }) => subscribe && { subscribe: { publications: [{ data: [standing("a", 1)] }] } },
+  );
   const { client, states } = clientOf(t, hub);
   for await (const each of client.live.votes()) {
     assert.deepEqual(each, standing("a", 1));
@@ -221,6 +271,9 @@ test("a subscription ends with its signal, and with the loop that reads it", asy
   const rest = [];
   for await (const each of feed) rest.push(each.version);
   assert.deepEqual(rest, [1], "what had come is still there to be read");
-  assert.equal((await client.live.votes({}, () => {}, { signal: controller.signal }).ready).problem.type, PROBLEMS.aborted);
+  assert.equal(
+    (await client.live.votes({}, () => {}, { signal: controller.signal }).ready).problem.type,
+    PROBLEMS.aborted,
+  );
   assert.equal(client.live.state.state, "idle");
 });

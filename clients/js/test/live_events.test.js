@@ -32,7 +32,8 @@ async function site(t) {
   return { url: `http://127.0.0.1:${server.address().port}`, stream };
 }
 
-const subscribed = (id, channels) => `retry: 2000\nevent: subscribed\nid: ${id}\ndata: ${JSON.stringify({ recovered: true, channels })}\n\n`;
+const subscribed = (id, channels) =>
+  `retry: 2000\nevent: subscribed\nid: ${id}\ndata: ${JSON.stringify({ recovered: true, channels })}\n\n`;
 const message = (id, channel, pub) => `id: ${id}\ndata: ${JSON.stringify({ channel, pub })}\n\n`;
 const R = "resource:updates:r";
 
@@ -100,12 +101,15 @@ test("where WebSockets come to nothing three times, events are read", async (t) 
   for (let n = 0; n < 3; n += 1) await clock.passWait(500, 4000);
   const first = await stream(0);
   assert.equal(tries, 3);
-  first.send(subscribed(`${R}=0@e`, { [R]: { recovered: false } }) + message(`${R}=1@e`, R, { offset: 1, data: "one" }));
+  first.send(
+    subscribed(`${R}=0@e`, { [R]: { recovered: false } }) + message(`${R}=1@e`, R, { offset: 1, data: "one" }),
+  );
   await heard.count(1);
 });
 
 test("events are read however they are cut", () => {
-  const text = 'retry: 2000\r\nevent: subscribed\r\nid: 7\r\ndata: {"a":\ndata:1}\n\n: comment\n\ndata: two\nid: b\u0000d\n\nevent: empty\n\ndata\n\n';
+  const text =
+    'retry: 2000\r\nevent: subscribed\r\nid: 7\r\ndata: {"a":\ndata:1}\n\n: comment\n\ndata: two\nid: b\u0000d\n\nevent: empty\n\ndata\n\n';
   const whole = new EventReader().read(text);
   assert.deepEqual(whole, [
     { type: "subscribed", data: '{"a":\n1}', id: "7" },
@@ -120,7 +124,13 @@ test("events are read however they are cut", () => {
 
 test("positions are read as they are written, and nonsense is none", () => {
   const read = readPositions("notifications:1=7@e.1,odd%2C%3D%40=0@");
-  assert.deepEqual([...read], [["notifications:1", { offset: 7, epoch: "e.1" }], ["odd,=@", { offset: 0, epoch: "" }]]);
+  assert.deepEqual(
+    [...read],
+    [
+      ["notifications:1", { offset: 7, epoch: "e.1" }],
+      ["odd,=@", { offset: 0, epoch: "" }],
+    ],
+  );
   assert.deepEqual([...readPositions("a,b=c@d,=")], []);
 });
 
@@ -131,7 +141,12 @@ test("over events, one's notices are asked for by name, and a stale token is exc
   const site = await fakeSite(t, ({ path, headers }) => {
     if (path.startsWith("/api/v1/auth")) return { body: signedIn((n += 1), clock.now()) };
     asked.push({ path: decodeURIComponent(path), token: headers.authorization });
-    return asked.length === 1 ? problem(401, "token_invalid") : { headers: { "content-type": "text/event-stream" }, body: subscribed("notifications:m1=3@e", { "notifications:m1": { recovered: false } }) };
+    return asked.length === 1
+      ? problem(401, "token_invalid")
+      : {
+          headers: { "content-type": "text/event-stream" },
+          body: subscribed("notifications:m1=3@e", { "notifications:m1": { recovered: false } }),
+        };
   });
   const client = new Client({ baseUrl: site.url, clock });
   t.after(() => client.close());
@@ -152,6 +167,27 @@ test("a channel that is refused over events is told, and nothing is asked any mo
   assert.equal(client.live.state.state, "idle");
   assert.deepEqual(clock.waits, []);
   assert.equal(site.requests.length, 1);
+});
+
+test("the channels beside a refused one go on", async (t) => {
+  const clock = new HandClock();
+  const site = await fakeSite(t, ({ path }) => {
+    if (!path.includes("%3Ax")) {
+      return {
+        headers: { "content-type": "text/event-stream" },
+        body: subscribed(`${R}=0@e`, { [R]: { recovered: false } }),
+      };
+    }
+    const refused = problem(404, "channel_not_found");
+    refused.body.detail = 'There is no channel "resource:updates:x".';
+    return refused;
+  });
+  const client = new Client({ baseUrl: site.url, clock });
+  t.after(() => client.close());
+  const [good, bad] = [client.live.resource("r"), client.live.resource("x")];
+  assert.match((await bad.ready).problem.detail, /no channel/);
+  await clock.passWait(500, 1000);
+  assert.ok((await good.ready).ok);
 });
 
 test("when the network is back, nothing is waited for", async (t) => {

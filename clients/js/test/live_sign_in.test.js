@@ -14,7 +14,8 @@ async function house(t, connect, refresh) {
   const clock = new HandClock();
   let n = 0;
   const http = ({ path }) => {
-    if (path === "/api/v1/auth/login" || path === "/api/v1/auth/refresh") return { body: signedIn((n += 1), clock.now()) };
+    if (path === "/api/v1/auth/login" || path === "/api/v1/auth/refresh")
+      return { body: signedIn((n += 1), clock.now()) };
     return path === "/api/v1/auth/logout" ? { status: 204, body: "" } : problem(401, "not_signed_in");
   };
   const answer = (command, _, at) => {
@@ -34,7 +35,14 @@ test("notices come without being asked for, and after a loss those that were mis
   const { hub, client, clock } = await house(t, ({ subs }, n) =>
     n === 1
       ? granted({ [CHANNEL]: sub({ offset: 1 }) })
-      : granted({ [CHANNEL]: sub({ offset: 4, recovered: true, was_recovering: Boolean(subs), publications: [notice(3), notice(4)] }) }),
+      : granted({
+          [CHANNEL]: sub({
+            offset: 4,
+            recovered: true,
+            was_recovering: Boolean(subs),
+            publications: [notice(3), notice(4)],
+          }),
+        }),
   );
   const heard = new Heard();
   const feed = client.live.notices(heard.add);
@@ -48,7 +56,14 @@ test("notices come without being asked for, and after a loss those that were mis
   const second = await hub.connection(1);
   assert.deepEqual(second.commands[0].connect.subs, { [CHANNEL]: { recover: true, epoch: "e", offset: 2 } });
   await heard.count(3);
-  assert.deepEqual(heard.items.map(({ seq, unread }) => [seq, unread]), [[2, 2], [3, 3], [4, 4]]);
+  assert.deepEqual(
+    heard.items.map(({ seq, unread }) => [seq, unread]),
+    [
+      [2, 2],
+      [3, 3],
+      [4, 4],
+    ],
+  );
 });
 
 test("who is not signed in hears so, also when the connection stands already", async (t) => {

@@ -12,7 +12,11 @@ before(async () => {
   ada = await program.setUp();
   mia = await program.member("mia");
   ben = await program.member("ben");
-  unwrap(await ada.admin.import("# Tools\n\n## Editors\n\n- [Vis](https://vis.example) - An editor.\n", { format: "markdown" }));
+  unwrap(
+    await ada.admin.import("# Tools\n\n## Editors\n\n- [Vis](https://vis.example) - An editor.\n", {
+      format: "markdown",
+    }),
+  );
   category = unwrap(await ada.categories.tree()).items[0].id;
   browser = await startBrowser(kit);
 });
@@ -23,16 +27,20 @@ after(async () => {
 let count = 0;
 async function suggest(client) {
   count += 1;
-  const changes = { url: `https://page-${count}.example`, title: `Page ${count}`, description: "Fresh.", category_ids: [category] };
+  const changes = {
+    url: `https://page-${count}.example`,
+    title: `Page ${count}`,
+    description: "Fresh.",
+    category_ids: [category],
+  };
   return unwrap(await client.suggestions.create({ kind: "add", changes, reason: "It is missing." }));
 }
 
 const votes = (id) => `form[data-suggestion="${id}"]`;
 /** Runs in the page: whether a score is shown. */
 const shows = (selector, score) => document.querySelector(`${selector} .score`).firstChild.data === score;
-const isConnected = () => performance.getEntriesByName("upshelf-live").length > 0;
 
-test("a vote on one screen moves the count and the bar on the others within a second", async () => {
+test("a vote on one screen moves the count and the bar on the others within a second", async (t) => {
   const suggestion = await suggest(ada);
   const voter = await Person.at(browser, program, "ben");
   const reader = await Person.at(browser, program, "mia");
@@ -40,20 +48,34 @@ test("a vote on one screen moves the count and the bar on the others within a se
   await voter.go(`/suggestions/${suggestion.id}`);
   await reader.go("/");
   await stranger.go("/suggestions");
-  for (const person of [voter, reader, stranger]) {
-    await person.until(isConnected);
-    assert.equal(await person.page.evaluate(() => performance.getEntriesByName("upshelf-live")[0].detail), "websocket");
-  }
-  const seen = [reader, stranger].map((person) => person.until(shows, votes(suggestion.id), "1").then(() => performance.now()));
+  for (const person of [voter, reader, stranger]) assert.equal(await person.moving(), "websocket");
+  const seen = [reader, stranger].map((person) =>
+    person.until(shows, votes(suggestion.id), "1").then(() => performance.now()),
+  );
   const pressed = performance.now();
   await voter.page.click(`${votes(suggestion.id)} .yes button`);
-  for (const moment of await Promise.all(seen)) assert.ok(moment - pressed < 1000, `${moment - pressed} ms`);
-  await voter.until((selector) => document.querySelector(`${selector} .yes button`).ariaPressed === "true", votes(suggestion.id));
-  assert.equal(await voter.page.$eval(`${votes(suggestion.id)} .yes button`, (button) => button.title), "Take your vote back");
+  for (const moment of await Promise.all(seen)) {
+    t.diagnostic(`seen after ${Math.round(moment - pressed)} ms`);
+    assert.ok(moment - pressed < 1000, `${moment - pressed} ms`);
+  }
+  await voter.until(
+    (selector) => document.querySelector(`${selector} .yes button`).ariaPressed === "true",
+    votes(suggestion.id),
+  );
+  assert.equal(
+    await voter.page.$eval(`${votes(suggestion.id)} .yes button`, (button) => button.title),
+    "Take your vote back",
+  );
   assert.equal(new URL(voter.page.url()).search, "", "without a reload");
   const bar = `#s-${suggestion.id} progress`;
-  assert.deepEqual(await reader.page.$eval(bar, (progress) => [progress.value, progress.ariaLabel]), [1, "Score 1 of 50"]);
-  await reader.until((selector) => document.querySelector(selector).textContent.startsWith("1 of 50"), `#s-${suggestion.id} [data-summary]`);
+  assert.deepEqual(await reader.page.$eval(bar, (progress) => [progress.value, progress.ariaLabel]), [
+    1,
+    "Score 1 of 50",
+  ]);
+  await reader.until(
+    (selector) => document.querySelector(selector).textContent.startsWith("1 of 50"),
+    `#s-${suggestion.id} [data-summary]`,
+  );
   await voter.until(() => document.querySelector("[data-rule] li").innerText.includes("now 1"));
   await voter.page.click(`${votes(suggestion.id)} .yes button`);
   await reader.until(shows, votes(suggestion.id), "0");
@@ -68,7 +90,7 @@ test("the badge and the inbox tell of a new notice, with the site's own count", 
   const suggestion = await suggest(mia);
   const reader = await Person.at(browser, program, "mia");
   await reader.go("/notices");
-  await reader.until(isConnected);
+  await reader.moving();
   const before = unwrap(await mia.notices.unread()).unread;
   unwrap(await ben.suggestions.comment(suggestion.id, "Good."));
   const badge = (unread) => {
@@ -90,10 +112,12 @@ test("who looks at a resource hears that it was changed", async () => {
   const [resource] = unwrap(await ada.resources.list()).items;
   const reader = await Person.at(browser, program, null);
   await reader.go(`/resources/${resource.id}`);
-  await reader.until(isConnected);
+  await reader.moving();
   assert.equal(await reader.page.$eval("[data-resource]", (line) => line.hidden), true);
   const changes = { description: "A smaller editor." };
-  const edit = unwrap(await mia.suggestions.create({ kind: "edit", resource_id: resource.id, base_version: resource.version, changes }));
+  const edit = unwrap(
+    await mia.suggestions.create({ kind: "edit", resource_id: resource.id, base_version: resource.version, changes }),
+  );
   unwrap(await ada.suggestions.approve(edit.id));
   await reader.until(() => !document.querySelector("[data-resource]").hidden);
   await reader.pictures("resource");
@@ -127,10 +151,9 @@ test("a page that is come back to moves again", async () => {
   const suggestion = await suggest(mia);
   const reader = await Person.at(browser, program, null);
   await reader.go(`/suggestions/${suggestion.id}`);
-  await reader.until(isConnected);
+  await reader.moving();
   await reader.go("/rules");
   await reader.page.goBack();
-  await reader.until(isConnected);
   unwrap(await ben.suggestions.vote(suggestion.id, 1));
   await reader.until(shows, votes(suggestion.id), "1");
 });

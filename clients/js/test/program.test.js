@@ -9,11 +9,15 @@ import { Browser } from "./kit/tabs.js";
 const ends = [];
 let program, ada, mia, ben;
 before(async () => {
-  program = await Program.start({ after: (end) => ends.push(end) }, { UPSHELF_APPROVAL_MIN_OPEN: "0s", UPSHELF_APPROVAL_SCORE: "50" });
+  program = await Program.start(
+    { after: (end) => ends.push(end) },
+    { UPSHELF_APPROVAL_MIN_OPEN: "0s", UPSHELF_APPROVAL_SCORE: "50" },
+  );
   ada = await program.setUp({ WebSocket });
   mia = await program.member("mia", { WebSocket });
   ben = await program.member("ben", { WebSocket });
-  const list = "# Tools\n\n## Editors\n\n- [Vis](https://vis.example) - An editor.\n- [Acme](https://acme.example) - Another.\n";
+  const list =
+    "# Tools\n\n## Editors\n\n- [Vis](https://vis.example) - An editor.\n- [Acme](https://acme.example) - Another.\n";
   const report = unwrap(await ada.admin.import(list, { format: "markdown" }));
   assert.equal(report.added, 2);
 });
@@ -25,7 +29,12 @@ after(async () => {
 let count = 0;
 async function suggest(client) {
   const { items } = unwrap(await client.categories.tree());
-  const changes = { url: `https://new-${(count += 1)}.example`, title: `New ${count}`, description: "Fresh.", category_ids: [items[0].id] };
+  const changes = {
+    url: `https://new-${(count += 1)}.example`,
+    title: `New ${count}`,
+    description: "Fresh.",
+    category_ids: [items[0].id],
+  };
   return unwrap(await client.suggestions.create({ kind: "add", changes, reason: "It is missing." }));
 }
 
@@ -46,8 +55,14 @@ test("a member suggests, another votes, takes it back and comments", async () =>
 test("what is wrong is told field by field", async () => {
   const reply = await mia.suggestions.create({ kind: "add", changes: { url: "nonsense" } });
   assert.equal(reply.problem.status, 422);
-  assert.ok(reply.problem.errors.some((error) => error.field.includes("url")), JSON.stringify(reply.problem.errors));
-  const known = await mia.suggestions.create({ kind: "add", changes: { url: "https://vis.example", title: "Vis", description: "d", category_ids: [] } });
+  assert.ok(
+    reply.problem.errors.some((error) => error.field.includes("url")),
+    JSON.stringify(reply.problem.errors),
+  );
+  const known = await mia.suggestions.create({
+    kind: "add",
+    changes: { url: "https://vis.example", title: "Vis", description: "d", category_ids: [] },
+  });
   assert.ok(!known.ok);
 });
 
@@ -89,7 +104,8 @@ test("an API key works where tokens would, and reads events", async () => {
 
 test("tokens are exchanged once for two tabs, and signing out ends both", async () => {
   const browser = new Browser();
-  const tab = () => program.client({ tabs: browser.tabs(), auth: { storage: browserStorage("upshelf", browser.storage) } });
+  const tab = () =>
+    program.client({ tabs: browser.tabs(), auth: { storage: browserStorage("upshelf", browser.storage) } });
   const [one, other] = [tab(), tab()];
   unwrap(await one.auth.login({ login: "mia", password: PASSWORD }));
   const kept = JSON.parse(browser.storage.getItem("upshelf"));
@@ -123,7 +139,10 @@ test("votes are seen as they are cast", async () => {
   unwrap(await ada.suggestions.vote(suggestion.id, 1));
   await heard.until((all) => all.at(-1)?.up === 1);
   const versions = heard.items.map(({ version }) => version);
-  assert.deepEqual(versions, [...versions].sort((a, b) => a - b));
+  assert.deepEqual(
+    versions,
+    [...versions].sort((a, b) => a - b),
+  );
   feed.close();
 });
 
@@ -132,7 +151,9 @@ test("a notice comes with the count of those that are unread", async () => {
   assert.ok((await mia.live.notices(heard.add).ready).ok);
   const suggestion = await suggest(mia);
   unwrap(await ben.suggestions.comment(suggestion.id, "Seen."));
-  const [first] = await heard.until((all) => all.some(({ notice }) => notice?.payload.suggestion?.id === suggestion.id));
+  const [first] = await heard.until((all) =>
+    all.some(({ notice }) => notice?.payload.suggestion?.id === suggestion.id),
+  );
   assert.equal(heard.items.at(-1).unread, unwrap(await mia.notices.unread()).unread);
   assert.ok(first.seq > 0);
   assert.equal(unwrap(await mia.notices.markRead({ upTo: heard.items.at(-1).seq })).unread, 0);
@@ -143,11 +164,16 @@ test("the change of a resource is told", async () => {
   const heard = new Heard();
   assert.ok((await ada.live.resource(resource.id, heard.add).ready).ok);
   const changes = { description: `Better ${Date.now()}.` };
-  const edit = unwrap(await mia.suggestions.create({ kind: "edit", resource_id: resource.id, base_version: resource.version, changes }));
+  const edit = unwrap(
+    await mia.suggestions.create({ kind: "edit", resource_id: resource.id, base_version: resource.version, changes }),
+  );
   unwrap(await ada.suggestions.approve(edit.id));
   await heard.count(1);
   assert.deepEqual(heard.items[0], { resource_id: resource.id, change: "edited", version: resource.version + 1 });
-  assert.equal((await ada.live.resource("0197a0a0-0000-7000-8000-000000000000").ready).problem.detail, "unknown channel");
+  assert.equal(
+    (await ada.live.resource("0197a0a0-0000-7000-8000-000000000000").ready).problem.detail,
+    "unknown channel",
+  );
 });
 
 test("over a restart of the program nothing is missed", async () => {
@@ -162,5 +188,8 @@ test("over a restart of the program nothing is missed", async () => {
   unwrap(await ben.suggestions.comment(suggestion.id, "After."));
   await heard.until((all) => all.some(({ notice }) => notice?.payload.suggestion?.id === suggestion.id));
   assert.deepEqual(lost.items, []);
-  assert.ok(states.items.some(({ code }) => code === 3001), JSON.stringify(states.items));
+  assert.ok(
+    states.items.some(({ code }) => code === 3001),
+    JSON.stringify(states.items),
+  );
 });

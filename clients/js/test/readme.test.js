@@ -10,9 +10,14 @@ import { Program } from "./kit/program.js";
 test("the examples of the README run, one after another", async (t) => {
   const program = await Program.start(t);
   const ada = await program.setUp();
-  assert.ok((await ada.admin.import("# T\n\n## Editors\n\n- [Vis](https://vis.example) - An editor.\n", { format: "markdown" })).ok);
+  assert.ok(
+    (await ada.admin.import("# T\n\n## Editors\n\n- [Vis](https://vis.example) - An editor.\n", { format: "markdown" }))
+      .ok,
+  );
   const root = fileURLToPath(new URL("..", import.meta.url));
-  const blocks = [...readFileSync(join(root, "README.md"), "utf8").matchAll(/^```js\n(.*?)^```$/gms)].map(([, code]) => code);
+  const blocks = [...readFileSync(join(root, "README.md"), "utf8").matchAll(/^```js\n(.*?)^```$/gms)].map(
+    ([, code]) => code,
+  );
   assert.ok(blocks.length >= 5);
   const folder = mkdtempSync(join(tmpdir(), "upshelf-readme-"));
   t.after(() => rmSync(folder, { recursive: true, force: true }));

@@ -11,7 +11,12 @@ const METHODS = new Set(["get", "put", "post", "patch", "delete"]);
 const operations = Object.entries(document.paths).flatMap(([path, methods]) =>
   Object.entries(methods)
     .filter(([method]) => METHODS.has(method) && !LIVE.has(`${method} ${path}`))
-    .map(([method, operation]) => ({ method, path, operation, pattern: new RegExp(`^${path.replaceAll(/[.]/g, "\\.").replaceAll(/\{\w+\}/g, "[^/]+")}$`) })),
+    .map(([method, operation]) => ({
+      method,
+      path,
+      operation,
+      pattern: new RegExp(`^${path.replaceAll(/[.]/g, "\\.").replaceAll(/\{\w+\}/g, "[^/]+")}$`),
+    })),
 );
 
 /** Every call, with all that it takes. */
@@ -41,7 +46,8 @@ const CALLS = {
   tags: { list: (c) => c.list() },
   search: { resources: (c) => c.resources({ q: "a", limit: 1 }) },
   suggestions: {
-    list: (c) => c.list({ status: "open", kind: "add", author: "1", resource: "2", sort: "hot", limit: 1, cursor: "c" }),
+    list: (c) =>
+      c.list({ status: "open", kind: "add", author: "1", resource: "2", sort: "hot", limit: 1, cursor: "c" }),
     all: (c) => c.all({ status: "open" }).next(),
     top: (c) => c.top({ limit: 1 }),
     get: (c) => c.get("1"),
@@ -145,8 +151,20 @@ async function record() {
   let current = "";
   const fetch = async (input, init) => {
     const { pathname, searchParams } = new URL(input);
-    seen.push({ call: current, method: init.method.toLowerCase(), path: pathname, query: [...searchParams.keys()], body: init.body, type: init.headers["content-type"] });
-    return Response.json({ items: [], access_token: "t", refresh_token: "r", access_expires_at: "2100-01-01T00:00:00Z" });
+    seen.push({
+      call: current,
+      method: init.method.toLowerCase(),
+      path: pathname,
+      query: [...searchParams.keys()],
+      body: init.body,
+      type: init.headers["content-type"],
+    });
+    return Response.json({
+      items: [],
+      access_token: "t",
+      refresh_token: "r",
+      access_expires_at: "2100-01-01T00:00:00Z",
+    });
   };
   for (const [entity, calls] of Object.entries(CALLS)) {
     for (const [name, call] of Object.entries(calls)) {
@@ -159,18 +177,30 @@ async function record() {
 
 test("every route of the API has a call", async () => {
   const seen = await record();
-  const missing = operations.filter(({ method, pattern }) => !seen.some((call) => call.method === method && pattern.test(call.path)));
-  assert.deepEqual(missing.map(({ method, path }) => `${method} ${path}`), []);
+  const missing = operations.filter(
+    ({ method, pattern }) => !seen.some((call) => call.method === method && pattern.test(call.path)),
+  );
+  assert.deepEqual(
+    missing.map(({ method, path }) => `${method} ${path}`),
+    [],
+  );
 });
 
 test("every call is a route of the API, and takes what that takes", async () => {
   for (const { call, method, path, query, body, type } of await record()) {
     // `/resources/popular` is more to the point than `/resources/{id}`.
-    const [operation] = operations.filter((one) => one.method === method && one.pattern.test(path)).sort((a, b) => a.path.split("{").length - b.path.split("{").length);
+    const [operation] = operations
+      .filter((one) => one.method === method && one.pattern.test(path))
+      .sort((a, b) => a.path.split("{").length - b.path.split("{").length);
     assert.ok(operation, `${call}: ${method} ${path}`);
     const parameters = (operation.operation.parameters ?? []).filter((one) => one.in === "query");
-    for (const name of query) assert.ok(parameters.some((one) => one.name === name), `${call}: ?${name}`);
-    for (const one of parameters.filter((each) => each.required)) assert.ok(query.includes(one.name), `${call}: ?${one.name} is needed`);
+    for (const name of query)
+      assert.ok(
+        parameters.some((one) => one.name === name),
+        `${call}: ?${name}`,
+      );
+    for (const one of parameters.filter((each) => each.required))
+      assert.ok(query.includes(one.name), `${call}: ?${one.name} is needed`);
     const content = operation.operation.requestBody?.content;
     assert.equal(body !== undefined, Boolean(content), `${call}: a body`);
     if (!content || !type.endsWith("json")) continue;
@@ -183,9 +213,17 @@ test("every call is a route of the API, and takes what that takes", async () => 
 
 test("every call is tried here", () => {
   const client = new Client({ baseUrl: "https://shelf.example" });
-  const names = ["admin.members", "admin.apiKeys", "admin.queues", ...Object.keys(client).filter((name) => name !== "live")];
+  const names = [
+    "admin.members",
+    "admin.apiKeys",
+    "admin.queues",
+    ...Object.keys(client).filter((name) => name !== "live"),
+  ];
   for (const name of names) {
-    const methods = Object.getOwnPropertyNames(Object.getPrototypeOf(at(client, name))).filter((one) => one !== "constructor");
-    for (const method of methods) assert.ok(CALLS[name]?.[method] || SILENT.has(`${name}.${method}`), `${name}.${method}`);
+    const methods = Object.getOwnPropertyNames(Object.getPrototypeOf(at(client, name))).filter(
+      (one) => one !== "constructor",
+    );
+    for (const method of methods)
+      assert.ok(CALLS[name]?.[method] || SILENT.has(`${name}.${method}`), `${name}.${method}`);
   }
 });

@@ -64,7 +64,9 @@ test("a token that the site no longer takes is refreshed, and the call made once
 test("a site that never takes the token is not asked without end", async (t) => {
   const clock = new HandClock();
   const site = await fakeSite(t, (request) =>
-    isRefresh(request) || request.path.endsWith("login") ? { body: signedIn(request.n, clock.now()) } : problem(401, "token_invalid"),
+    isRefresh(request) || request.path.endsWith("login")
+      ? { body: signedIn(request.n, clock.now()) }
+      : problem(401, "token_invalid"),
   );
   const client = new Client({ baseUrl: site.url, clock });
   await login(client);
@@ -114,7 +116,13 @@ test("tabs refresh one after another, and the second takes what the first has go
   const clock = new HandClock();
   const site = await house(t, clock);
   const browser = new Browser();
-  const tab = () => new Client({ baseUrl: site.url, clock, tabs: browser.tabs(), auth: { storage: browserStorage("upshelf", browser.storage) } });
+  const tab = () =>
+    new Client({
+      baseUrl: site.url,
+      clock,
+      tabs: browser.tabs(),
+      auth: { storage: browserStorage("upshelf", browser.storage) },
+    });
   const [one, other] = [tab(), tab()];
   await login(one);
   clock.pass(3590_000);
@@ -127,7 +135,13 @@ test("who signs out in one tab is signed out in all", async (t) => {
   const clock = new HandClock();
   const site = await house(t, clock);
   const browser = new Browser();
-  const tab = () => new Client({ baseUrl: site.url, clock, tabs: browser.tabs(), auth: { storage: browserStorage("upshelf", browser.storage) } });
+  const tab = () =>
+    new Client({
+      baseUrl: site.url,
+      clock,
+      tabs: browser.tabs(),
+      auth: { storage: browserStorage("upshelf", browser.storage) },
+    });
   const [one, other] = [tab(), tab()];
   const heard = [];
   other.auth.onChange((member) => heard.push(member?.username ?? null));
@@ -143,7 +157,9 @@ test("who signs out in one tab is signed out in all", async (t) => {
 test("a sign-out that does not reach the site keeps the tokens, to be tried again", async (t) => {
   const clock = new HandClock();
   let isAway = true;
-  const site = await fakeSite(t, ({ path }) => (path.endsWith("login") ? { body: signedIn(1, clock.now()) } : isAway ? null : { status: 204, body: "" }));
+  const site = await fakeSite(t, ({ path }) =>
+    path.endsWith("login") ? { body: signedIn(1, clock.now()) } : isAway ? null : { status: 204, body: "" },
+  );
   const client = new Client({ baseUrl: site.url, clock, retries: 0 });
   await login(client);
   assert.equal((await client.auth.logout()).problem.code, "network");
@@ -173,7 +189,10 @@ test("with cookies the client holds no token", async () => {
   const client = new Client({ baseUrl: "https://shelf.example", auth: "cookie", fetch });
   await client.auth.me();
   await client.site.health();
-  assert.deepEqual(asked.map(({ credentials }) => credentials), ["same-origin", "omit"]);
+  assert.deepEqual(
+    asked.map(({ credentials }) => credentials),
+    ["same-origin", "omit"],
+  );
   assert.equal(asked[0].headers.authorization, undefined);
 });
 

@@ -16,8 +16,11 @@ test("tabs hear each other, and not themselves", async (t) => {
   const heard = [];
   const one = browserTabs.join("sign-in", () => heard.push("one"));
   const other = await new Promise((resolve) => {
-    const joined = browserTabs.join("sign-in", () => resolve(joined));
-    one.tell();
+    const joined = browserTabs.join("sign-in", (member) => {
+      assert.deepEqual(member, { username: "mia" });
+      resolve(joined);
+    });
+    one.tell({ username: "mia" });
   });
   await new Promise((resolve) => {
     const third = browserTabs.join("elsewhere", () => assert.fail("another name is another matter"));
@@ -35,10 +38,20 @@ test("tabs hear each other, and not themselves", async (t) => {
 
 test("where there are locks, they are taken", async (t) => {
   const taken = [];
-  const locks = { request: (name, run) => (taken.push(name), run()) };
+  let isFree = true;
+  const locks = {
+    request: (name, ...rest) => {
+      const run = rest.at(-1);
+      if (rest.length === 2) return run(isFree ? {} : null);
+      taken.push(name);
+      return run({});
+    },
+  };
   pretend(t, "navigator", { locks });
   assert.equal(await browserTabs.alone("upshelf", async () => 7), 7);
-  assert.deepEqual(taken, ["upshelf:upshelf"]);
+  isFree = false;
+  assert.equal(await browserTabs.alone("upshelf", async () => 6), 6);
+  assert.deepEqual(taken, ["upshelf:upshelf", "upshelf:upshelf"]);
   pretend(t, "navigator", undefined);
   assert.equal(await browserTabs.alone("upshelf", async () => 8), 8);
 });

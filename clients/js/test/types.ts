@@ -1,5 +1,6 @@
 // What users of TypeScript write: it must compile, and what is marked must not.
 import { Client, ProblemError, browserStorage, unwrap } from "@upshelf/client";
+import type { ResourceView } from "@upshelf/client/schema";
 import type { ClientOptions, Page, Problem, Result, Storage } from "@upshelf/client";
 
 const storage: Storage = browserStorage();
@@ -8,7 +9,7 @@ const client = new Client(options);
 
 const found = await client.resources.list({ sort: "popular", limit: 5 });
 if (found.ok) {
-  const titles: string[] = found.value.items.map((resource) => resource.title);
+  const titles: string[] = found.value.items.map((resource: ResourceView) => resource.title);
   const next: string | null | undefined = found.value.next_cursor;
   console.log(titles, next);
 } else {

@@ -29,7 +29,10 @@ function showStanding({ suggestion_id: id, up, down, score, version }) {
 
 /** Shows which way one has voted, and makes the pressed button the one that takes the vote back. */
 function showMine(form, mine) {
-  for (const [side, value, title] of [[".yes", 1, "Vote for it"], [".no", -1, "Vote against it"]]) {
+  for (const [side, value, title] of [
+    [".yes", 1, "Vote for it"],
+    [".no", -1, "Vote against it"],
+  ]) {
     const button = form.querySelector(`${side} button`);
     button.value = mine === value ? "0" : String(value);
     button.setAttribute("aria-pressed", String(mine === value));
@@ -143,7 +146,9 @@ function watchResource(client) {
 function start() {
   const client = new Client({ auth: "cookie", timeout: PATIENCE, retries: 0 });
   // Shows in the browser's own tools when, and over what, the page began to move.
-  client.live.onState(({ state, transport }) => state === "connected" && performance.mark("upshelf-live", { detail: transport }));
+  client.live.onState(
+    ({ state, transport }) => state === "connected" && performance.mark("upshelf-live", { detail: transport }),
+  );
   const follow = sentences(client);
   const send = (event) => void vote(client, follow, event);
   document.addEventListener("submit", send);

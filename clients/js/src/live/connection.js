@@ -170,7 +170,8 @@ export class Connection {
       pause: () => backoff(this.#clock, 1, BOUNDS),
       report: {
         connected: (serverSide) => isCurrent() && this.#connected(transport.name, serverSide),
-        denied: (channel, error) => channel.ended(problemOf("live", error.message, { title: "Not to be watched", cause: error })),
+        denied: (channel, error) =>
+          channel.ended(problemOf("live", error.message, { title: "Not to be watched", cause: error })),
         ended: (why) => isCurrent() && this.#ended(why),
       },
     };
@@ -206,7 +207,8 @@ export class Connection {
   /** Notices are for members only. */
   #turnAway() {
     const isNobody = this.#state.state === "connected" && this.#personal.name === PERSONAL;
-    if (isNobody && this.#personal.isWanted) this.#personal.ended(problemOf("live", "Nobody is signed in.", { title: "Sign in first" }));
+    if (isNobody && this.#personal.isWanted)
+      this.#personal.ended(problemOf("live", "Nobody is signed in.", { title: "Sign in first" }));
   }
 
   /** @param {LineEnd} why */

@@ -48,8 +48,12 @@ export class EventLine {
   async update() {
     const personal = await this.#parts.personal();
     if (this.#isOver) return;
-    const wanted = [...this.#parts.channels.values()].filter((channel) => channel.isWanted && (!channel.isServerSide || personal));
-    const asked = JSON.stringify(wanted.map((channel) => [channel.isServerSide ? personal : channel.name, channel.data]));
+    const wanted = [...this.#parts.channels.values()].filter(
+      (channel) => channel.isWanted && (!channel.isServerSide || personal),
+    );
+    const asked = JSON.stringify(
+      wanted.map((channel) => [channel.isServerSide ? personal : channel.name, channel.data]),
+    );
     if (asked === this.#asked) return;
     this.#asked = asked;
     this.#stream.abort();
@@ -94,14 +98,19 @@ export class EventLine {
   async #open(wanted, personal, signal) {
     const token = await this.#parts.token();
     if (!token.ok) return null;
-    const query = new URLSearchParams({ channels: wanted.map((one) => (one.isServerSide ? personal : one.name)).join(",") });
+    const query = new URLSearchParams({
+      channels: wanted.map((one) => (one.isServerSide ? personal : one.name)).join(","),
+    });
     const filter = wanted.map((channel) => /** @type {any} */ (channel.data)?.filter).find(Boolean);
     if (filter) query.set("filter", filter.join(","));
     const positions = writePositions(wanted);
     if (positions) query.set("last_event_id", positions);
     const fetch = this.#fetch;
     const reply = await fetch(`${this.#url}?${query}`, {
-      headers: { accept: "text/event-stream", ...(token.value === null ? {} : { authorization: `Bearer ${token.value}` }) },
+      headers: {
+        accept: "text/event-stream",
+        ...(token.value === null ? {} : { authorization: `Bearer ${token.value}` }),
+      },
       credentials: this.#usesCookies ? "same-origin" : "omit",
       cache: "no-store",
       signal,
@@ -110,7 +119,10 @@ export class EventLine {
     const problem = await problemOfReply(reply, this.#parts.clock.now());
     if (problem.status === 401 && token.value !== null) await this.#parts.renew(token.value);
     else if (problem.status >= 400 && problem.status < 500 && ![401, 408, 429].includes(problem.status)) {
-      for (const channel of wanted) this.#parts.report.denied(channel, { code: problem.status, message: problem.detail });
+      // The site says which one; the others are asked for again without it.
+      const named = wanted.filter(({ name }) => problem.detail.includes(name));
+      const error = { code: problem.status, message: problem.detail };
+      for (const channel of named.length > 0 ? named : wanted) this.#parts.report.denied(channel, error);
     }
     return null;
   }
@@ -128,7 +140,9 @@ export class EventLine {
       this.#parts.report.connected(personal === null ? [] : [personal]);
     }
     const positions = readPositions(id);
-    for (const [name, { recovered }] of Object.entries(/** @type {Record<string, { recovered: boolean }>} */ (told.channels))) {
+    for (const [name, { recovered }] of Object.entries(
+      /** @type {Record<string, { recovered: boolean }>} */ (told.channels),
+    )) {
       const position = positions.get(name);
       this.#parts.channels.get(name)?.subscribed({ recovered, recoverable: position !== undefined, ...position });
     }

@@ -52,7 +52,8 @@ export class Live {
     }
     transports.push({
       name: "sse",
-      open: (parts) => new EventLine({ url: `${baseUrl}/api/v1/events`, fetch, usesCookies: session.usesCookies, parts }),
+      open: (parts) =>
+        new EventLine({ url: `${baseUrl}/api/v1/events`, fetch, usesCookies: session.usesCookies, parts }),
     });
     this.#connection = new Connection({ clock, session, transports, me });
     this.#standings = new Standings(this.#connection);

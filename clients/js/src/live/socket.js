@@ -109,7 +109,11 @@ export class SocketLine {
     for (const channel of this.#parts.channels.values()) {
       if (channel.isServerSide && channel.position) subs[channel.name] = { recover: true, ...channel.position };
     }
-    const connect = { name: "upshelf-js", ...(token.value === null ? {} : { token: token.value }), ...(Object.keys(subs).length ? { subs } : {}) };
+    const connect = {
+      name: "upshelf-js",
+      ...(token.value === null ? {} : { token: token.value }),
+      ...(Object.keys(subs).length ? { subs } : {}),
+    };
     this.#send({ connect }, (reply) => this.#connected(reply, token.value));
   }
 
@@ -126,7 +130,8 @@ export class SocketLine {
     this.#heard();
     if (expires && token !== null) this.#refreshLater(ttl);
     this.#parts.report.connected(Object.keys(subs));
-    for (const [name, sub] of Object.entries(subs)) this.#parts.channels.get(name)?.subscribed(/** @type {any} */ (sub));
+    for (const [name, sub] of Object.entries(subs))
+      this.#parts.channels.get(name)?.subscribed(/** @type {any} */ (sub));
     this.update();
   }
 
@@ -149,7 +154,11 @@ export class SocketLine {
   #subscribe(channel) {
     this.#subscribed.set(channel.name, channel);
     const { name, data, position } = channel;
-    const subscribe = { channel: name, ...(data === undefined ? {} : { data }), ...(position ? { recover: true, ...position } : {}) };
+    const subscribe = {
+      channel: name,
+      ...(data === undefined ? {} : { data }),
+      ...(position ? { recover: true, ...position } : {}),
+    };
     this.#send({ subscribe }, (reply) => {
       if (this.#subscribed.get(name) !== channel) return;
       if (!reply.error) return channel.subscribed(reply.subscribe ?? {});
@@ -216,6 +225,7 @@ export class SocketLine {
    * @param {(reply: any) => void} answered
    */
   #send(command, answered) {
+    if (this.#isOver) return;
     const id = (this.#lastId += 1);
     const cancel = this.#later(PATIENCE, () => this.#leave(SILENT, "no reply"));
     this.#waiting.set(id, { answered, cancel });
@@ -237,6 +247,7 @@ export class SocketLine {
    * @param {() => void} run
    */
   #later(ms, run) {
+    if (this.#isOver) return () => {};
     const done = () => {
       this.#timers.delete(cancel);
       if (!this.#isOver) run();

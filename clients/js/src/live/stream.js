@@ -24,7 +24,8 @@ export class EventReader {
     for (const line of lines) {
       if (line !== "") this.#field(line);
       else {
-        if (this.#data.length > 0) events.push({ type: this.#type || "message", data: this.#data.join("\n"), id: this.#id });
+        if (this.#data.length > 0)
+          events.push({ type: this.#type || "message", data: this.#data.join("\n"), id: this.#id });
         this.#type = "";
         this.#data = [];
       }
@@ -53,7 +54,8 @@ export function readPositions(id) {
   const positions = new Map();
   for (const entry of id.split(",")) {
     const [, name, offset, epoch] = entry.match(/^(.+)=(\d+)@(.*)$/) ?? [];
-    if (name !== undefined) positions.set(decodeURIComponent(name), { offset: Number(offset), epoch: decodeURIComponent(epoch ?? "") });
+    if (name !== undefined)
+      positions.set(decodeURIComponent(name), { offset: Number(offset), epoch: decodeURIComponent(epoch ?? "") });
   }
   return positions;
 }

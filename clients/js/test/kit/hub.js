@@ -1,8 +1,6 @@
-import { createRequire } from "node:module";
+import { packages } from "./packages.js";
 import { fakeSite } from "./site.js";
 
-// The packages lie outside the repository; scripts/test says where.
-const packages = createRequire(`${process.env.UPSHELF_NODE_PACKAGES}/package.json`);
 /** The WebSocket of the package `ws`, for Node before 22. */
 export const { WebSocket, WebSocketServer } = packages("ws");
 
@@ -48,7 +46,9 @@ export class Hub {
   #answer(connection, command) {
     connection.commands.push(command);
     const [method] = Object.keys(command).filter((name) => name !== "id");
-    const reply = this.answer(command, connection, this.connections.length) ?? { [method]: method === "connect" ? { client: "c", ping: 25, pong: true } : {} };
+    const reply = this.answer(command, connection, this.connections.length) ?? {
+      [method]: method === "connect" ? { client: "c", ping: 25, pong: true } : {},
+    };
     if (reply !== "silence") connection.socket.send(JSON.stringify({ id: command.id, ...reply }));
   }
 

@@ -15,7 +15,8 @@ export class Program {
 
   /** Starts it, and ends it when the test is over. */
   static async start(t, settings = {}) {
-    if (!process.env.UPSHELF_BIN) throw new Error("UPSHELF_BIN is not set: build the program, and run clients/js/scripts/test");
+    if (!process.env.UPSHELF_BIN)
+      throw new Error("UPSHELF_BIN is not set: build the program, and run clients/js/scripts/test");
     const program = new Program();
     program.settings = settings;
     t.after(() => program.end());
@@ -25,8 +26,17 @@ export class Program {
 
   /** Runs it at an address; comes when it listens. */
   async run(address) {
-    const env = { PATH: process.env.PATH, UPSHELF_DATA_DIR: join(this.#folder, "data"), UPSHELF_SETUP_CODE: CODE, UPSHELF_LIMITS: "off", ...this.settings };
-    const child = spawn(process.env.UPSHELF_BIN, ["serve", "--addr", address], { env, stdio: ["ignore", "ignore", "pipe"] });
+    const env = {
+      PATH: process.env.PATH,
+      UPSHELF_DATA_DIR: join(this.#folder, "data"),
+      UPSHELF_SETUP_CODE: CODE,
+      UPSHELF_LIMITS: "off",
+      ...this.settings,
+    };
+    const child = spawn(process.env.UPSHELF_BIN, ["serve", "--addr", address], {
+      env,
+      stdio: ["ignore", "ignore", "pipe"],
+    });
     this.#child = child;
     this.exit = new Promise((resolve) => child.on("exit", (code) => resolve(code)));
     const said = [];

@@ -13,7 +13,13 @@ export async function fakeSite(t, answer) {
   const server = createServer(async (request, response) => {
     let text = "";
     for await (const piece of request) text += piece;
-    const seen = { method: request.method, path: request.url, headers: request.headers, body: text && parsed(text), n: requests.length };
+    const seen = {
+      method: request.method,
+      path: request.url,
+      headers: request.headers,
+      body: text && parsed(text),
+      n: requests.length,
+    };
     requests.push(seen);
     const reply = await answer(seen);
     if (reply === null) return request.socket.destroy();

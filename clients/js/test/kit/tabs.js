@@ -21,9 +21,9 @@ export class Browser {
       },
       join: (name, hear) => {
         this.#joined.add(hear);
-        const tell = () => {
+        const tell = (member) => {
           const others = [...this.#joined].filter((other) => other !== hear);
-          this.#messages = this.#messages.then(() => others.forEach((other) => other()));
+          this.#messages = this.#messages.then(() => others.forEach((other) => other(member)));
         };
         return { tell, close: () => void this.#joined.delete(hear) };
       },
