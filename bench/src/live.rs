@@ -46,7 +46,15 @@ struct Seen {
 pub(crate) async fn measure(lab: &Lab, watchers: usize, time: Duration) -> Result<()> {
     head(
         &format!("An update every {PACE:?} to {watchers} watchers, each cut off every {CUT:?}"),
-        &["who", "memory per idle connection", "arrived", "have the last value", "p50", "p99", "processor s per million arrived"],
+        &[
+            "who",
+            "memory per idle connection",
+            "arrived",
+            "have the last value",
+            "p50",
+            "p99",
+            "processor s per million arrived",
+        ],
     );
     for who in [Who::SocketIo, Who::Ours] {
         let redis = redis::Server::start()?;
@@ -58,7 +66,8 @@ pub(crate) async fn measure(lab: &Lab, watchers: usize, time: Duration) -> Resul
                 ("Upshelf", lab.serve(&settings)?, Emitter::Redis(redis.connect()?))
             }
             Who::SocketIo => {
-                let script = redis.script("live.mjs", include_str!("../node/live.mjs"))?.display().to_string();
+                let script =
+                    redis.script("live.mjs", include_str!("../node/live.mjs"))?.display().to_string();
                 let path = std::env::var("PATH").context("PATH is not set")?;
                 let settings = vec![("PATH".to_owned(), path)];
                 let server = Server::start("node".as_ref(), &[&script, "serve", &redis.url()], &settings)?;
@@ -71,7 +80,13 @@ pub(crate) async fn measure(lab: &Lab, watchers: usize, time: Duration) -> Resul
     Ok(())
 }
 
-async fn run(who: Who, server: &Server, emitter: &mut Emitter, watchers: usize, time: Duration) -> Result<Vec<String>> {
+async fn run(
+    who: Who,
+    server: &Server,
+    emitter: &mut Emitter,
+    watchers: usize,
+    time: Duration,
+) -> Result<Vec<String>> {
     let updates = usize::try_from(time.as_millis() / PACE.as_millis())?;
     let seen = Arc::new(Seen {
         begun: Instant::now(),
@@ -195,9 +210,10 @@ async fn connect(who: Who, at: SocketAddr) -> Result<WebSocketStream<TcpStream>>
     let stream = TcpStream::connect(at).await?;
     let (mut socket, _) = tokio_tungstenite::client_async(format!("ws://{at}/{path}"), stream).await?;
     let (hello, ready) = match who {
-        Who::Ours => {
-            ("{\"id\":1,\"connect\":{}}\n{\"id\":2,\"subscribe\":{\"channel\":\"suggestions:votes\"}}", "\"subscribe\"")
-        }
+        Who::Ours => (
+            "{\"id\":1,\"connect\":{}}\n{\"id\":2,\"subscribe\":{\"channel\":\"suggestions:votes\"}}",
+            "\"subscribe\"",
+        ),
         Who::SocketIo => ("40", "40"),
     };
     socket.send(Message::text(hello)).await?;
@@ -237,7 +253,9 @@ impl Emitter {
                 let length = json.len();
                 write!(stream, "*3\r\n$7\r\nPUBLISH\r\n$17\r\nsuggestions:votes\r\n${length}\r\n{json}\r\n")?;
             }
-            Emitter::Node(child) => writeln!(child.stdin.as_mut().context("standard input is piped")?, "{json}")?,
+            Emitter::Node(child) => {
+                writeln!(child.stdin.as_mut().context("standard input is piped")?, "{json}")?
+            }
         }
         Ok(())
     }

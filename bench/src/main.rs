@@ -60,8 +60,12 @@ fn main() -> Result<()> {
         return cache::read(&next()?, &next()?);
     }
     let mut server = None;
-    let mut options =
-        Options { engines: vec![Engine::Sqlite, Engine::Postgres], rounds: 5, time: Duration::from_secs(2), watchers: 5_000 };
+    let mut options = Options {
+        engines: vec![Engine::Sqlite, Engine::Postgres],
+        rounds: 5,
+        time: Duration::from_secs(2),
+        watchers: 5_000,
+    };
     while let Some(flag) = args.next() {
         let value = args.next().context(USAGE)?;
         match flag.as_str() {
@@ -69,7 +73,9 @@ fn main() -> Result<()> {
             "--engine" => options.engines = vec![value.parse()?],
             "--rounds" => options.rounds = value.parse().ok().filter(|rounds| *rounds > 0).context(USAGE)?,
             "--seconds" => options.time = Duration::from_secs_f64(value.parse()?),
-            "--watchers" => options.watchers = value.parse().ok().filter(|many| *many >= 10).context(USAGE)?,
+            "--watchers" => {
+                options.watchers = value.parse().ok().filter(|many| *many >= 10).context(USAGE)?
+            }
             _ => bail!(USAGE),
         }
     }
