@@ -160,7 +160,9 @@ async fn client(
     let mut last = 0;
     let mut cut = None;
     loop {
-        let mut socket = connect(who, at).await?;
+        let (mut socket, state) = connect(who, at).await?;
+        // A server that tells how things stand has told of what came meanwhile.
+        last = state.lines().filter_map(version).max().unwrap_or(0).max(last);
         seen.connected.fetch_add(1, Ordering::Relaxed);
         loop {
             let until_cut = async {
@@ -202,7 +204,7 @@ async fn client(
     }
 }
 
-async fn connect(who: Who, at: SocketAddr) -> Result<WebSocketStream<TcpStream>> {
+async fn connect(who: Who, at: SocketAddr) -> Result<(WebSocketStream<TcpStream>, String)> {
     let path = match who {
         Who::Ours => "connection/websocket",
         Who::SocketIo => "socket.io/?EIO=4&transport=websocket",
@@ -218,8 +220,9 @@ async fn connect(who: Who, at: SocketAddr) -> Result<WebSocketStream<TcpStream>>
     };
     socket.send(Message::text(hello)).await?;
     while let Some(message) = socket.next().await {
-        if message?.into_text()?.contains(ready) {
-            return Ok(socket);
+        let text = message?.into_text()?.to_string();
+        if text.contains(ready) {
+            return Ok((socket, text));
         }
     }
     anyhow::bail!("the server did not let the client in")
