@@ -46,7 +46,15 @@ struct Seen {
 pub(crate) async fn measure(lab: &Lab, watchers: usize, time: Duration) -> Result<()> {
     head(
         &format!("An update every {PACE:?} to {watchers} watchers, each cut off every {CUT:?}"),
-        &["who", "memory per idle connection", "arrived", "have the last value", "p50", "p99", "processor s per million arrived"],
+        &[
+            "who",
+            "memory per idle connection",
+            "arrived",
+            "have the last value",
+            "p50",
+            "p99",
+            "processor s per million arrived",
+        ],
     );
     for who in [Who::SocketIo, Who::Ours] {
         let redis = redis::Server::start()?;
@@ -58,7 +66,8 @@ pub(crate) async fn measure(lab: &Lab, watchers: usize, time: Duration) -> Resul
                 ("Upshelf", lab.serve(&settings)?, Emitter::Redis(redis.connect()?))
             }
             Who::SocketIo => {
-                let script = redis.script("live.mjs", include_str!("../node/live.mjs"))?.display().to_string();
+                let script =
+                    redis.script("live.mjs", include_str!("../node/live.mjs"))?.display().to_string();
                 let path = std::env::var("PATH").context("PATH is not set")?;
                 let settings = vec![("PATH".to_owned(), path)];
                 let server = Server::start("node".as_ref(), &[&script, "serve", &redis.url()], &settings)?;
@@ -71,7 +80,13 @@ pub(crate) async fn measure(lab: &Lab, watchers: usize, time: Duration) -> Resul
     Ok(())
 }
 
-async fn run(who: Who, server: &Server, emitter: &mut Emitter, watchers: usize, time: Duration) -> Result<Vec<String>> {
+async fn run(
+    who: Who,
+    server: &Server,
+    emitter: &mut Emitter,
+    watchers: usize,
+    time: Duration,
+) -> Result<Vec<String>> {
     let updates = usize::try_from(time.as_millis() / PACE.as_millis())?;
     let seen = Arc::new(Seen {
         begun: Instant::now(),
@@ -145,7 +160,9 @@ async fn client(
     let mut last = 0;
     let mut cut = None;
     loop {
-        let mut socket = connect(who, at).await?;
+        let (mut socket, state) = connect(who, at).await?;
+        // A server that tells how things stand has told of what came meanwhile.
+        last = state.lines().filter_map(version).max().unwrap_or(0).max(last);
         seen.connected.fetch_add(1, Ordering::Relaxed);
         loop {
             let until_cut = async {
@@ -187,7 +204,7 @@ async fn client(
     }
 }
 
-async fn connect(who: Who, at: SocketAddr) -> Result<WebSocketStream<TcpStream>> {
+async fn connect(who: Who, at: SocketAddr) -> Result<(WebSocketStream<TcpStream>, String)> {
     let path = match who {
         Who::Ours => "connection/websocket",
         Who::SocketIo => "socket.io/?EIO=4&transport=websocket",
@@ -195,15 +212,17 @@ async fn connect(who: Who, at: SocketAddr) -> Result<WebSocketStream<TcpStream>>
     let stream = TcpStream::connect(at).await?;
     let (mut socket, _) = tokio_tungstenite::client_async(format!("ws://{at}/{path}"), stream).await?;
     let (hello, ready) = match who {
-        Who::Ours => {
-            ("{\"id\":1,\"connect\":{}}\n{\"id\":2,\"subscribe\":{\"channel\":\"suggestions:votes\"}}", "\"subscribe\"")
-        }
+        Who::Ours => (
+            "{\"id\":1,\"connect\":{}}\n{\"id\":2,\"subscribe\":{\"channel\":\"suggestions:votes\"}}",
+            "\"subscribe\"",
+        ),
         Who::SocketIo => ("40", "40"),
     };
     socket.send(Message::text(hello)).await?;
     while let Some(message) = socket.next().await {
-        if message?.into_text()?.contains(ready) {
-            return Ok(socket);
+        let text = message?.into_text()?.to_string();
+        if text.contains(ready) {
+            return Ok((socket, text));
         }
     }
     anyhow::bail!("the server did not let the client in")
@@ -237,7 +256,9 @@ impl Emitter {
                 let length = json.len();
                 write!(stream, "*3\r\n$7\r\nPUBLISH\r\n$17\r\nsuggestions:votes\r\n${length}\r\n{json}\r\n")?;
             }
-            Emitter::Node(child) => writeln!(child.stdin.as_mut().context("standard input is piped")?, "{json}")?,
+            Emitter::Node(child) => {
+                writeln!(child.stdin.as_mut().context("standard input is piped")?, "{json}")?
+            }
         }
         Ok(())
     }

@@ -64,8 +64,12 @@ fn main() -> Result<()> {
         return queue::clerk::run(&args.collect::<Vec<_>>());
     }
     let (mut server, mut memory) = (None, false);
-    let mut options =
-        Options { engines: vec![Engine::Sqlite, Engine::Postgres], rounds: 5, time: Duration::from_secs(2), watchers: 5_000 };
+    let mut options = Options {
+        engines: vec![Engine::Sqlite, Engine::Postgres],
+        rounds: 5,
+        time: Duration::from_secs(2),
+        watchers: 5_000,
+    };
     while let Some(flag) = args.next() {
         let value = args.next().context(USAGE)?;
         match flag.as_str() {
@@ -74,7 +78,9 @@ fn main() -> Result<()> {
             "--rounds" => options.rounds = value.parse().ok().filter(|rounds| *rounds > 0).context(USAGE)?,
             "--memory" => memory = value == "yes",
             "--seconds" => options.time = Duration::from_secs_f64(value.parse()?),
-            "--watchers" => options.watchers = value.parse().ok().filter(|many| *many >= 10).context(USAGE)?,
+            "--watchers" => {
+                options.watchers = value.parse().ok().filter(|many| *many >= 10).context(USAGE)?
+            }
             _ => bail!(USAGE),
         }
     }

@@ -62,7 +62,8 @@ impl Server {
     pub(crate) fn processor_seconds(&self) -> Result<f64> {
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
         let behind_name = stat.rsplit_once(')').context("no name")?.1;
-        let ticks: Vec<f64> = behind_name.split_whitespace().skip(11).take(2).map(str::parse).collect::<Result<_, _>>()?;
+        let ticks: Vec<f64> =
+            behind_name.split_whitespace().skip(11).take(2).map(str::parse).collect::<Result<_, _>>()?;
         Ok(ticks.iter().sum::<f64>() / rustix::param::clock_ticks_per_second() as f64)
     }
 }
