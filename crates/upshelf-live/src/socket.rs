@@ -163,7 +163,8 @@ async fn converse<H: House>(socket: &mut Socket, dialogue: &mut Dialogue<H>) -> 
             Turn::Close(reason) => return Some(reason.into()),
         };
         let heard = match message {
-            Message::Text(text) => dialogue.hear(&text).await,
+            // Apart: what it takes to answer is not held while nothing is asked.
+            Message::Text(text) => Box::pin(dialogue.hear(&text)).await,
             Message::Binary(_) => Err(Close::BAD_REQUEST),
             // The next read or write answers these by itself.
             Message::Ping(_) | Message::Pong(_) | Message::Frame(_) => {
