@@ -12,7 +12,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::database::on;
 use crate::error::During;
-use crate::suggestions::{controversy, hot};
+use crate::ranking::{controversy, hot};
 use crate::{
     Error, MemberId, ResourceId, Result, Side, Standing, Store, SuggestionId, SuggestionKind,
     SuggestionStatus, Time, Tx,

@@ -9,7 +9,7 @@
 //! caller: they join a shared commit, see [`Ballots`].
 //!
 //! ```
-//! # tokio::runtime::Runtime::new().unwrap().block_on(async {
+//! # tokio::runtime::Runtime::new().expect("a runtime starts").block_on(async {
 //! use upshelf_store::{Clock, MemberId, NewMember, Role, Store};
 //!
 //! let folder = tempfile::tempdir()?;
@@ -30,7 +30,7 @@
 //! tx.commit().await?;
 //! assert_eq!(store.read().await?.find_member(ada.id).await?.expect("she is there").username, "Ada");
 //! # anyhow::Ok(())
-//! # }).unwrap();
+//! # }).expect("it is a library");
 //! ```
 
 mod analytics;
@@ -60,6 +60,7 @@ mod notices;
 mod page;
 mod placements;
 mod profiles;
+mod ranking;
 mod resources;
 mod search;
 mod search_texts;

@@ -5,7 +5,7 @@ use sqlx::QueryBuilder;
 
 use crate::database::on;
 use crate::error::During;
-use crate::suggestions::{controversy, hot};
+use crate::ranking::{controversy, hot};
 use crate::{Error, MemberId, Result, Standing, SuggestionId, Time, Tx};
 
 /// One side of a vote; `1` or `-1` in JSON and SQL.
