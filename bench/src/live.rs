@@ -10,29 +10,63 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 use futures_util::{SinkExt as _, StreamExt as _};
+use serde_json::json;
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 
+use crate::Options;
 use crate::lab::{Engine, Lab};
+use crate::library::{json_list, set_up};
+use crate::load::{Connection, request};
 use crate::redis;
 use crate::server::Server;
 use crate::table::{head, millis, percentile, row};
 
 /// How often something is published.
 const PACE: Duration = Duration::from_millis(500);
-/// How often each client is cut off and comes back.
-const CUT: Duration = Duration::from_secs(15);
+/// How long a client waits that could not come in.
+const PAUSE: Duration = Duration::from_millis(50);
 /// How long the last update may take to arrive.
 const GRACE: Duration = Duration::from_secs(2);
 
-#[derive(Clone, Copy, PartialEq, Eq)]
+/// Who tells of the updates, and where.
+#[derive(Clone, Debug, PartialEq, Eq)]
 enum Who {
-    Ours,
     SocketIo,
+    /// A channel whose last value wins.
+    Votes,
+    /// A channel with a history: the resource's.
+    Changes(String),
 }
+
+impl Who {
+    /// The channel, of the site and in Redis.
+    fn channel(&self) -> String {
+        match self {
+            Who::SocketIo | Who::Votes => "suggestions:votes".to_owned(),
+            Who::Changes(resource) => format!("resource:updates:{resource}"),
+        }
+    }
+
+    fn update(&self, version: usize) -> String {
+        match self {
+            Who::SocketIo | Who::Votes => json!({
+                "suggestion_id": "00000000-0000-7000-8000-000000000001",
+                "up": version, "down": 0, "score": version, "version": version,
+            }),
+            Who::Changes(resource) => {
+                json!({ "resource_id": resource, "change": "edited", "version": version })
+            }
+        }
+        .to_string()
+    }
+}
+
+/// The first update; a resource that was not changed yet has version 1.
+const FIRST: usize = 2;
 
 /// What the clients have seen.
 struct Seen {
@@ -43,9 +77,10 @@ struct Seen {
     connected: AtomicUsize,
 }
 
-pub(crate) async fn measure(lab: &Lab, watchers: usize, time: Duration) -> Result<()> {
+pub(crate) async fn measure(lab: &Lab, options: &Options) -> Result<()> {
+    let Options { watchers, cut, .. } = *options;
     head(
-        &format!("An update every {PACE:?} to {watchers} watchers, each cut off every {CUT:?}"),
+        &format!("An update every {PACE:?} to {watchers} watchers, each cut off every {cut:?}"),
         &[
             "who",
             "memory per idle connection",
@@ -56,41 +91,48 @@ pub(crate) async fn measure(lab: &Lab, watchers: usize, time: Duration) -> Resul
             "processor s per million arrived",
         ],
     );
-    for who in [Who::SocketIo, Who::Ours] {
+    for name in
+        ["Socket.IO 4.8 with its Redis adapter", "Upshelf, the last value wins", "Upshelf, with a history"]
+    {
         let redis = redis::Server::start()?;
-        let (name, server, mut emitter) = match who {
-            Who::Ours => {
-                let mut settings = lab.site(Engine::Sqlite, "live")?;
+        let (who, server, mut emitter) = match name.starts_with("Upshelf") {
+            true => {
+                let mut settings = lab.site(Engine::Sqlite, name)?;
                 settings.push(("UPSHELF_REDIS_URL".to_owned(), redis.url()));
                 settings.push(("UPSHELF_CONNECTIONS_PER_IP".to_owned(), (2 * watchers).to_string()));
-                ("Upshelf", lab.serve(&settings)?, Emitter::Redis(redis.connect()?))
+                lab.import(&settings, "json", &json_list(1))?;
+                let server = lab.serve(&settings)?;
+                set_up(server.at).await?;
+                let who = if name.ends_with("history") { changes(server.at).await? } else { Who::Votes };
+                (who, server, Emitter::Redis(redis.connect()?))
             }
-            Who::SocketIo => {
+            false => {
                 let script =
                     redis.script("live.mjs", include_str!("../node/live.mjs"))?.display().to_string();
                 let path = std::env::var("PATH").context("PATH is not set")?;
                 let settings = vec![("PATH".to_owned(), path)];
                 let server = Server::start("node".as_ref(), &[&script, "serve", &redis.url()], &settings)?;
-                ("Socket.IO 4.8 with its Redis adapter", server, Emitter::node(&script, &redis.url())?)
+                (Who::SocketIo, server, Emitter::node(&script, &redis.url())?)
             }
         };
-        let cells = run(who, &server, &mut emitter, watchers, time).await?;
+        let cells = run(&who, &server, &mut emitter, options).await?;
         row(&[vec![name.to_owned()], cells].concat());
     }
     Ok(())
 }
 
-async fn run(
-    who: Who,
-    server: &Server,
-    emitter: &mut Emitter,
-    watchers: usize,
-    time: Duration,
-) -> Result<Vec<String>> {
+async fn changes(at: SocketAddr) -> Result<Who> {
+    let first = request("GET", "/api/v1/resources?limit=1", None, None);
+    let resources = Connection::open(at).await?.json(&first).await?;
+    Ok(Who::Changes(resources["items"][0]["id"].as_str().context("no resource")?.to_owned()))
+}
+
+async fn run(who: &Who, server: &Server, emitter: &mut Emitter, options: &Options) -> Result<Vec<String>> {
+    let Options { watchers, time, cut, .. } = *options;
     let updates = usize::try_from(time.as_millis() / PACE.as_millis())?;
     let seen = Arc::new(Seen {
         begun: Instant::now(),
-        published: (0..=updates).map(|_| AtomicU64::new(0)).collect(),
+        published: (0..FIRST + updates).map(|_| AtomicU64::new(0)).collect(),
         delays: Mutex::default(),
         connected: AtomicUsize::new(0),
     });
@@ -105,8 +147,8 @@ async fn run(
             until(|| seen.connected.load(Ordering::Relaxed) == first).await?;
             before = server.memory()?;
         }
-        let offset = CUT.mul_f64(number as f64 / watchers as f64);
-        all.spawn(client(who, at, seen.clone(), gone.clone(), offset));
+        let offset = cut.mul_f64(number as f64 / watchers as f64);
+        all.spawn(client(who.clone(), at, seen.clone(), gone.clone(), cut, offset));
         if number % 100 == 99 {
             until(|| seen.connected.load(Ordering::Relaxed) == number + 1).await?;
         }
@@ -118,16 +160,16 @@ async fn run(
     let processor = server.processor_seconds()?;
     go.send(Phase::Going)?;
     let mut every = tokio::time::interval(PACE);
-    for update in 1..=updates {
+    for update in FIRST..FIRST + updates {
         every.tick().await;
         seen.published[update].store(u64::try_from(seen.begun.elapsed().as_micros())?, Ordering::Relaxed);
-        emitter.emit(update)?;
+        emitter.emit(who, update)?;
     }
     tokio::time::sleep(GRACE).await;
     let processor = server.processor_seconds()? - processor;
     go.send(Phase::Over)?;
     let last = all.join_all().await.into_iter().collect::<Result<Vec<usize>>>()?;
-    let up_to_date = last.iter().filter(|last| **last == updates).count();
+    let up_to_date = last.iter().filter(|last| **last == FIRST + updates - 1).count();
     let mut delays = std::mem::take(&mut *seen.delays.lock().unwrap_or_else(PoisonError::into_inner));
     ensure!(!delays.is_empty(), "nothing arrived");
     let arrived = delays.len() as f64;
@@ -149,20 +191,55 @@ enum Phase {
     Over,
 }
 
+/// What one client knows.
+#[derive(Default)]
+struct Known {
+    /// The last update.
+    last: usize,
+    /// Where it is in a channel with a history.
+    epoch: String,
+    offset: u64,
+}
+
+impl Known {
+    /// Takes a line of either server's; what is new in it has arrived.
+    fn hear(&mut self, line: &str, seen: &Seen) {
+        let now = seen.begun.elapsed();
+        // What was missed comes as a list.
+        for part in line.split("\"version\":").skip(1) {
+            let Some(update) = number(part).filter(|update| *update > self.last) else { continue };
+            self.last = update;
+            let Some(published) = seen.published.get(update) else { continue };
+            let delay = now.saturating_sub(Duration::from_micros(published.load(Ordering::Relaxed)));
+            seen.delays.lock().unwrap_or_else(PoisonError::into_inner).push(delay);
+        }
+        if let Some((_, behind)) = line.rsplit_once("\"offset\":") {
+            self.offset = number(behind).map_or(self.offset, |offset| offset as u64);
+        }
+        if let Some((_, behind)) = line.split_once("\"epoch\":\"") {
+            self.epoch = behind.split('"').next().unwrap_or_default().to_owned();
+        }
+    }
+}
+
 /// Watches until it is over, and gives the last update that it knows of.
 async fn client(
     who: Who,
     at: SocketAddr,
     seen: Arc<Seen>,
     mut phase: watch::Receiver<Phase>,
+    every: Duration,
     offset: Duration,
 ) -> Result<usize> {
-    let mut last = 0;
+    let mut known = Known::default();
     let mut cut = None;
     loop {
-        let (mut socket, state) = connect(who, at).await?;
-        // A server that tells how things stand has told of what came meanwhile.
-        last = state.lines().filter_map(version).max().unwrap_or(0).max(last);
+        let Ok((mut socket, state)) = connect(&who, at, &known).await else {
+            // As clients do; whoever cannot come in at all is found by the time that it takes.
+            tokio::time::sleep(PAUSE).await;
+            continue;
+        };
+        state.lines().for_each(|line| known.hear(line, &seen));
         seen.connected.fetch_add(1, Ordering::Relaxed);
         loop {
             let until_cut = async {
@@ -172,21 +249,25 @@ async fn client(
                 }
             };
             let message = tokio::select! {
-                message = socket.next() => message.context("the server went away")??,
+                message = socket.next() => message,
                 changed = phase.changed() => {
                     changed?;
                     match *phase.borrow_and_update() {
-                        Phase::Over => return Ok(last),
+                        Phase::Over => return Ok(known.last),
                         _ => cut = Some(tokio::time::Instant::now() + offset),
                     }
                     continue;
                 }
                 () = until_cut => {
-                    cut = Some(tokio::time::Instant::now() + CUT);
+                    cut = Some(tokio::time::Instant::now() + every);
                     break;
                 }
             };
-            let Message::Text(text) = message else { continue };
+            let text = match message {
+                Some(Ok(Message::Text(text))) => text,
+                Some(Ok(_)) => continue,
+                Some(Err(_)) | None => break,
+            };
             if text == "2" {
                 socket.send(Message::text("3")).await?;
             }
@@ -194,29 +275,30 @@ async fn client(
                 if line == "{}" {
                     socket.send(Message::text("{}")).await?;
                 }
-                let Some(update) = version(line).filter(|update| *update > last) else { continue };
-                last = update;
-                let published = seen.published.get(update).map_or(0, |at| at.load(Ordering::Relaxed));
-                let delay = seen.begun.elapsed().saturating_sub(Duration::from_micros(published));
-                seen.delays.lock().unwrap_or_else(PoisonError::into_inner).push(delay);
+                known.hear(line, &seen);
             }
         }
     }
 }
 
-async fn connect(who: Who, at: SocketAddr) -> Result<(WebSocketStream<TcpStream>, String)> {
-    let path = match who {
-        Who::Ours => "connection/websocket",
-        Who::SocketIo => "socket.io/?EIO=4&transport=websocket",
+async fn connect(who: &Who, at: SocketAddr, known: &Known) -> Result<(WebSocketStream<TcpStream>, String)> {
+    let (path, ready) = match who {
+        Who::SocketIo => ("socket.io/?EIO=4&transport=websocket", "40"),
+        Who::Votes | Who::Changes(_) => ("connection/websocket", "\"subscribe\""),
     };
     let stream = TcpStream::connect(at).await?;
     let (mut socket, _) = tokio_tungstenite::client_async(format!("ws://{at}/{path}"), stream).await?;
-    let (hello, ready) = match who {
-        Who::Ours => (
-            "{\"id\":1,\"connect\":{}}\n{\"id\":2,\"subscribe\":{\"channel\":\"suggestions:votes\"}}",
-            "\"subscribe\"",
-        ),
-        Who::SocketIo => ("40", "40"),
+    let hello = match who {
+        Who::SocketIo => "40".to_owned(),
+        Who::Votes | Who::Changes(_) => {
+            let mut subscribe = json!({ "channel": who.channel() });
+            if !known.epoch.is_empty() {
+                subscribe["recover"] = true.into();
+                subscribe["epoch"] = known.epoch.as_str().into();
+                subscribe["offset"] = known.offset.into();
+            }
+            format!("{{\"id\":1,\"connect\":{{}}}}\n{}", json!({ "id": 2, "subscribe": subscribe }))
+        }
     };
     socket.send(Message::text(hello)).await?;
     while let Some(message) = socket.next().await {
@@ -228,10 +310,9 @@ async fn connect(who: Who, at: SocketAddr) -> Result<(WebSocketStream<TcpStream>
     anyhow::bail!("the server did not let the client in")
 }
 
-/// The number of the update in a message of either server.
-fn version(line: &str) -> Option<usize> {
-    let behind = line.rsplit_once("\"version\":")?.1;
-    behind[..behind.find(|c: char| !c.is_ascii_digit())?].parse().ok()
+/// The number at the beginning of a text.
+fn number(text: &str) -> Option<usize> {
+    text[..text.find(|c: char| !c.is_ascii_digit())?].parse().ok()
 }
 
 /// The process that publishes.
@@ -247,14 +328,16 @@ impl Emitter {
         Ok(Emitter::Node(node.spawn()?))
     }
 
-    fn emit(&mut self, update: usize) -> Result<()> {
-        let json = format!(
-            "{{\"suggestion_id\":\"00000000-0000-7000-8000-000000000001\",\"up\":{update},\"down\":0,\"score\":{update},\"version\":{update}}}"
-        );
+    fn emit(&mut self, who: &Who, update: usize) -> Result<()> {
+        let (channel, json) = (who.channel(), who.update(update));
         match self {
             Emitter::Redis(stream) => {
-                let length = json.len();
-                write!(stream, "*3\r\n$7\r\nPUBLISH\r\n$17\r\nsuggestions:votes\r\n${length}\r\n{json}\r\n")?;
+                write!(
+                    stream,
+                    "*3\r\n$7\r\nPUBLISH\r\n${}\r\n{channel}\r\n${}\r\n{json}\r\n",
+                    channel.len(),
+                    json.len()
+                )?;
             }
             Emitter::Node(child) => {
                 writeln!(child.stdin.as_mut().context("standard input is piped")?, "{json}")?

@@ -36,7 +36,8 @@ static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 const USAGE: &str = "usage: upshelf-bench votes|reads|startup|search|all --server PATH \
     [--engine sqlite|postgres] [--rounds 5] [--seconds 2], or: upshelf-bench limits|cache|queue [--rounds 5], \
-    or: upshelf-bench queue --memory yes, or: upshelf-bench live --server PATH [--watchers 5000] [--seconds 60]";
+    or: upshelf-bench queue --memory yes, or: upshelf-bench live --server PATH [--watchers 5000] [--seconds 60] \
+    [--cut 15]";
 
 /// What was asked for.
 struct Options {
@@ -44,6 +45,8 @@ struct Options {
     rounds: usize,
     time: Duration,
     watchers: usize,
+    /// How often each watcher is cut off.
+    cut: Duration,
 }
 
 fn main() -> Result<()> {
@@ -69,6 +72,7 @@ fn main() -> Result<()> {
         rounds: 5,
         time: Duration::from_secs(2),
         watchers: 5_000,
+        cut: Duration::from_secs(15),
     };
     while let Some(flag) = args.next() {
         let value = args.next().context(USAGE)?;
@@ -78,6 +82,7 @@ fn main() -> Result<()> {
             "--rounds" => options.rounds = value.parse().ok().filter(|rounds| *rounds > 0).context(USAGE)?,
             "--memory" => memory = value == "yes",
             "--seconds" => options.time = Duration::from_secs_f64(value.parse()?),
+            "--cut" => options.cut = Duration::from_secs_f64(value.parse()?),
             "--watchers" => {
                 options.watchers = value.parse().ok().filter(|many| *many >= 10).context(USAGE)?
             }
@@ -102,7 +107,7 @@ fn main() -> Result<()> {
             "reads" => reads::measure(&lab, &options).await,
             "startup" => startup::measure(&lab, &options).await,
             "search" => search::measure(&lab, &options).await,
-            "live" => live::measure(&lab, options.watchers, options.time).await,
+            "live" => live::measure(&lab, &options).await,
             "all" => {
                 votes::measure(&lab, &options).await?;
                 reads::measure(&lab, &options).await?;

@@ -19,9 +19,9 @@ impl Drop for Counted {
     }
 }
 
-/// Counts what goes out in one write.
-pub(crate) fn sent(lines: usize, bytes: usize) {
-    metrics::counter!("upshelf_live_frames_out_total").increment(1);
+/// Counts what goes out.
+pub(crate) fn sent(frames: usize, lines: usize, bytes: usize) {
+    metrics::counter!("upshelf_live_frames_out_total").increment(frames as u64);
     metrics::counter!("upshelf_live_messages_out_total").increment(lines as u64);
     metrics::counter!("upshelf_live_bytes_out_total").increment(bytes as u64);
 }

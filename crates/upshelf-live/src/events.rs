@@ -172,7 +172,7 @@ impl<H: House> Body for Events<H> {
         if events.ready.is_empty() {
             match events.outbox.take(BATCH) {
                 Some(Next::Lines(lines)) => {
-                    counts::sent(lines.len(), lines.iter().map(|line| line.text.len()).sum());
+                    counts::sent(1, lines.len(), lines.iter().map(|line| line.text.len()).sum());
                     lines.iter().for_each(|line| events.message(line));
                 }
                 Some(Next::Ping) => events.ready.push_back(Bytes::from_static(b":\n\n")),

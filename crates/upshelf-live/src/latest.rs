@@ -97,17 +97,12 @@ impl Latest {
         self.put(items, now)
     }
 
-    /// Tells all who watch that there is something new.
-    pub(crate) fn tell(&self, now: Instant) {
+    /// Begins a batch, and gives all who are to be told of it.
+    pub(crate) fn begin_batch(&self, now: Instant) -> Vec<Arc<Outbox>> {
         let mut state = self.state();
         state.is_waiting = false;
         state.next_batch = Some(now + self.pace);
-        let members: Vec<Arc<Outbox>> = state.members.values().cloned().collect();
-        // Without the lock, which those who are told want to take.
-        drop(state);
-        for outbox in members {
-            outbox.due(self);
-        }
+        state.members.values().cloned().collect()
     }
 
     /// Writes all values as a publication, and gives their stamp.
@@ -188,7 +183,7 @@ mod tests {
     async fn an_older_version_never_replaces_a_newer_one_not_even_one_that_is_gone() {
         let (board, now) = (board(), Instant::now());
         assert_eq!(board.put([item("a", 2), item("b", 1)], now), Some(now));
-        board.tell(now);
+        board.begin_batch(now);
         assert_eq!(board.put([item("a", 1), item("a", 2)], now), None, "nothing is new");
         board.replace(vec![item("b", 1)], now);
         assert_eq!(board.put([item("a", 1)], now), None);
@@ -203,12 +198,12 @@ mod tests {
     async fn the_first_change_is_told_at_once_and_the_next_ones_together() {
         let (board, now) = (board(), Instant::now());
         assert_eq!(board.put([item("a", 1)], now), Some(now));
-        board.tell(now);
+        board.begin_batch(now);
         let soon = now + Duration::from_millis(10);
         assert_eq!(board.put([item("a", 2)], soon), Some(now + Duration::from_millis(100)));
         assert_eq!(board.put([item("a", 3)], soon), None, "somebody waits for that moment already");
         let later = now + Duration::from_millis(100);
-        board.tell(later);
+        board.begin_batch(later);
         assert_eq!(
             board.put([item("a", 4)], later + Duration::from_secs(9)),
             Some(later + Duration::from_secs(9))

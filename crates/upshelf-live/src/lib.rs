@@ -12,6 +12,7 @@ mod live;
 mod members;
 mod outbox;
 mod peers;
+mod pipe;
 mod position;
 mod settings;
 mod socket;

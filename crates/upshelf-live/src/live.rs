@@ -7,6 +7,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::codes::Close;
+use crate::counts;
 use crate::house::{House, Item, Kind};
 use crate::hub::{Channel, Hub};
 use crate::latest::Latest;
@@ -14,6 +15,9 @@ use crate::outbox::{Outbox, Times};
 use crate::peers::Peers;
 use crate::settings::Settings;
 use crate::stream::{Stream, Then};
+
+/// How many connections one task tells of a change.
+const TOLD_AT_ONCE: usize = 128;
 
 /// The live channels of a process: cheap to clone, all clones are one.
 ///
@@ -202,11 +206,25 @@ impl<H: House> Live<H> {
         let Some(at) = at else { return };
         let now = Instant::now();
         if at <= now {
-            return board.tell(now);
+            return tell(&self.inner.tracker, &board, now);
         }
+        let tracker = self.inner.tracker.clone();
         self.inner.tracker.spawn(async move {
             sleep_until(at).await;
-            board.tell(Instant::now());
+            tell(&tracker, &board, Instant::now());
+        });
+    }
+}
+
+/// Tells all who watch, in parts that the threads share.
+fn tell(tracker: &TaskTracker, board: &Arc<Latest>, now: Instant) {
+    let mut all = board.begin_batch(now).into_iter();
+    while all.len() > 0 {
+        let part: Vec<Arc<Outbox>> = all.by_ref().take(TOLD_AT_ONCE).collect();
+        let board = board.clone();
+        tracker.spawn(async move {
+            let sent: Vec<usize> = part.iter().filter_map(|outbox| outbox.tell(&board)).collect();
+            counts::sent(sent.len(), sent.len(), sent.iter().sum());
         });
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::Waker;
 
 use bytes::Bytes;
@@ -10,6 +10,7 @@ use futures_util::task::AtomicWaker;
 
 use crate::codes::Close;
 use crate::latest::{Filter, Latest};
+use crate::pipe::{Offer, Pipe};
 
 /// A line of a frame, encoded once for all who get it.
 #[derive(Clone, Debug)]
@@ -50,6 +51,8 @@ pub(crate) struct Outbox {
     answers: bool,
     state: Mutex<State>,
     reader: AtomicWaker,
+    /// Where it can be written to without its task.
+    pipe: OnceLock<Arc<Pipe>>,
     /// Whether somebody has been let in.
     is_open: AtomicBool,
     /// Seconds, as the keeper counts them; 0 for never.
@@ -85,6 +88,7 @@ impl Outbox {
             answers,
             state: Mutex::default(),
             reader: AtomicWaker::new(),
+            pipe: OnceLock::new(),
             is_open: AtomicBool::new(false),
             pinged_at: AtomicU64::new(0),
             next_ping: AtomicU64::new(0),
@@ -148,17 +152,48 @@ impl Outbox {
         self.state().watches.retain(|watch| !Arc::ptr_eq(&watch.board, board));
     }
 
-    /// Says that there is something new in such a channel.
-    pub(crate) fn due(&self, board: &Latest) {
+    /// Lets whoever publishes write there, whenever the task has nothing to write.
+    pub(crate) fn connect(&self, pipe: &Arc<Pipe>) {
+        self.pipe.get_or_init(|| pipe.clone());
+    }
+
+    /// Tells what is new in such a channel: at once if nothing waits, and gives the bytes that were sent. Otherwise the
+    /// task does.
+    pub(crate) fn tell(&self, board: &Latest) -> Option<usize> {
         let mut state = self.state();
-        if let Some(watch) = state.watches.iter_mut().find(|watch| std::ptr::eq(&*watch.board, board)) {
-            watch.is_due = true;
-            drop(state);
-            self.reader.wake();
+        let is_busy = !state.lines.is_empty() || state.ping;
+        let watch = state.watches.iter_mut().find(|watch| std::ptr::eq(&*watch.board, board))?;
+        match self.pipe.get() {
+            Some(pipe) if !is_busy && !watch.is_due => {
+                let (line, stamp) = board.since(watch.sent, watch.filter.as_deref());
+                let Some(line) = line else {
+                    watch.sent = stamp;
+                    return None;
+                };
+                let offer = pipe.offer(&line);
+                if offer != Offer::Refused {
+                    watch.sent = stamp;
+                } else {
+                    watch.is_due = true;
+                }
+                drop(state);
+                if offer != Offer::Taken {
+                    self.reader.wake();
+                }
+                (offer != Offer::Refused).then_some(line.len())
+            }
+            _ => {
+                watch.is_due = true;
+                drop(state);
+                self.reader.wake();
+                None
+            }
         }
     }
 
     /// Takes what is to be written next: lines of about `most` bytes, at least one.
+    ///
+    /// Boards are locked under this lock, and never the other way round.
     pub(crate) fn take(&self, most: usize) -> Option<Next> {
         loop {
             let mut state = self.state();
@@ -170,15 +205,8 @@ impl Outbox {
             }
             if let Some(watch) = state.watches.iter_mut().find(|watch| watch.is_due) {
                 watch.is_due = false;
-                let (board, filter, sent) = (watch.board.clone(), watch.filter.clone(), watch.sent);
-                // The board's lock is never taken under this one: publishers hold them the other way round.
-                drop(state);
-                let (line, stamp) = board.since(sent, filter.as_deref());
-                let mut state = self.state();
-                if let Some(watch) = state.watches.iter_mut().find(|watch| Arc::ptr_eq(&watch.board, &board))
-                {
-                    watch.sent = stamp;
-                }
+                let line;
+                (line, watch.sent) = watch.board.since(watch.sent, watch.filter.as_deref());
                 match line {
                     Some(text) => return Some(Next::Lines(vec![text.into()])),
                     None => continue,

@@ -11,7 +11,6 @@ use futures_util::{SinkExt, StreamExt};
 use http::header::SEC_WEBSOCKET_PROTOCOL;
 use http::{HeaderValue, Request, Response, StatusCode};
 use hyper::upgrade::Upgraded;
-use hyper_util::rt::TokioIo;
 use tokio::time::timeout;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::error::ProtocolError;
@@ -27,9 +26,10 @@ use crate::dialogue::Dialogue;
 use crate::house::{House, Welcome};
 use crate::live::Live;
 use crate::outbox::Next;
+use crate::pipe::Stream;
 use crate::settings::Settings;
 
-type Socket = WebSocketStream<TokioIo<Upgraded>>;
+type Socket = WebSocketStream<Stream>;
 
 /// The subprotocol that some clients ask for by name.
 const JSON: &str = "centrifuge-json";
@@ -107,9 +107,13 @@ fn config(settings: &Settings) -> WebSocketConfig {
 async fn serve<H: House>(live: &Live<H>, upgraded: Upgraded, known: Welcome<H::Visitor>) {
     let _counted = Counted::new("websocket");
     let config = config(&live.inner.settings);
-    let mut socket =
-        WebSocketStream::from_raw_socket(TokioIo::new(upgraded), Role::Server, Some(config)).await;
+    let (stream, read) = Stream::new(upgraded);
     let mut dialogue = Dialogue::begin(live, known);
+    if let Some(pipe) = stream.pipe() {
+        dialogue.outbox.connect(pipe);
+    }
+    let mut socket =
+        WebSocketStream::from_partially_read(stream, read.to_vec(), Role::Server, Some(config)).await;
     let reason = converse(&mut socket, &mut dialogue).await;
     // From here on nothing is published to it any more.
     drop(dialogue);
@@ -149,13 +153,7 @@ enum Turn {
 async fn converse<H: House>(socket: &mut Socket, dialogue: &mut Dialogue<H>) -> Option<End> {
     let mut parts = Parts::default();
     loop {
-        let turn = poll_fn(|cx| {
-            if let Poll::Ready(turn) = write(socket, dialogue, &mut parts, cx) {
-                return Poll::Ready(turn);
-            }
-            socket.poll_next_unpin(cx).map(|message| message.map_or(Turn::Gone, Turn::Heard))
-        })
-        .await;
+        let turn = poll_fn(|cx| poll_turn(socket, dialogue, &mut parts, cx)).await;
         let message = match turn {
             Turn::Heard(Ok(message)) => message,
             Turn::Heard(Err(error)) => return answer_to(error),
@@ -177,6 +175,36 @@ async fn converse<H: House>(socket: &mut Socket, dialogue: &mut Dialogue<H>) -> 
             return Some(reason.into());
         }
     }
+}
+
+/// Writes and reads. Others may write once nothing is to be done here.
+fn poll_turn<H: House>(
+    socket: &mut Socket,
+    dialogue: &Dialogue<H>,
+    parts: &mut Parts,
+    cx: &mut Context<'_>,
+) -> Poll<Turn> {
+    if let Some(pipe) = socket.get_ref().pipe() {
+        pipe.take_pen();
+    }
+    if let Poll::Ready(turn) = write(socket, dialogue, parts, cx) {
+        return Poll::Ready(turn);
+    }
+    if let Poll::Ready(message) = socket.poll_next_unpin(cx) {
+        return Poll::Ready(message.map_or(Turn::Gone, Turn::Heard));
+    }
+    // Reading may have answered a ping.
+    match socket.poll_flush_unpin(cx) {
+        Poll::Ready(Ok(())) => {}
+        Poll::Ready(Err(error)) => return Poll::Ready(Turn::Heard(Err(error))),
+        Poll::Pending => return Poll::Pending,
+    }
+    if let Some(pipe) = socket.get_ref().pipe()
+        && parts.is_done()
+    {
+        pipe.lay_pen_down();
+    }
+    Poll::Pending
 }
 
 /// Writes what there is, as far as the client takes it.
@@ -228,6 +256,10 @@ struct Parts {
 }
 
 impl Parts {
+    fn is_done(&self) -> bool {
+        self.waiting.is_empty() && !self.is_written
+    }
+
     /// Makes one message of lines.
     fn add<'a>(&mut self, lines: impl ExactSizeIterator<Item = &'a Bytes>) {
         let count = lines.len();
@@ -236,7 +268,7 @@ impl Parts {
             Ok([line]) => line.clone(),
             Err(lines) => together(&lines),
         };
-        counts::sent(count, text.len());
+        counts::sent(1, count, text.len());
         let mut opcode = OpCode::Data(Data::Text);
         loop {
             let part = text.split_to(text.len().min(PART));

@@ -62,11 +62,14 @@ pub(super) async fn run(config: &Config) -> Result<()> {
             eprintln!("listening on http://{}", listener.local_addr()?);
             let stop = site.closing.clone();
             let settings = web.settings().clone();
-            let mut served = std::pin::pin!(upshelf_web::serve(listener, router(web), &settings, stop));
+            // A task, not part of this one: this one's thread would have to be woken for every connection.
+            let mut served = site
+                .tracker
+                .spawn(async move { upshelf_web::serve(listener, router(web), &settings, stop).await });
             tokio::select! {
-                served = &mut served => served.context("could not go on listening"),
+                served = &mut served => served?.context("could not go on listening"),
                 () = signals.next() => {
-                    closing(&mut signals, &site.closing, async { served.await.context("could not close") }).await
+                    closing(&mut signals, &site.closing, async { served.await?.context("could not close") }).await
                 }
             }
         }
