@@ -56,14 +56,15 @@ impl Brief {
         self.state().members.settle(id, offset);
     }
 
-    /// Publishes.
-    pub(crate) fn hear(&self, data: bytes::Bytes, now: Instant) {
+    /// Publishes, and gives those for whom it waits now.
+    pub(crate) fn hear(&self, data: bytes::Bytes, now: Instant) -> Vec<Arc<Outbox>> {
         let mut state = self.state();
         state.top += 1;
         let offset = state.top;
-        state.members.give(&line(&self.name, offset, &data));
+        let told = state.members.give(&line(&self.name, offset, &data));
         state.kept.push_back((now, Publication { offset, data }));
         self.forget(&mut state, now);
+        told
     }
 
     /// Begins another numbering: something may have been missed, nobody knows what.

@@ -9,7 +9,7 @@ use tokio::sync::OnceCell;
 use tokio::time::Instant;
 
 use crate::house::Item;
-use crate::outbox::Outbox;
+use crate::outbox::{Line, Outbox};
 use crate::wire;
 
 /// The keys that a subscription is limited to.
@@ -34,7 +34,7 @@ struct State {
     /// Counts the changes.
     stamp: u64,
     /// What was written for those who have everything up to a stamp; for the present one.
-    written: HashMap<u64, Bytes>,
+    written: HashMap<u64, Line>,
     next_batch: Option<Instant>,
     is_waiting: bool,
 }
@@ -97,12 +97,18 @@ impl Latest {
         self.put(items, now)
     }
 
-    /// Begins a batch, and gives all who are to be told of it.
+    /// Begins a batch: it is due to all who watch, whom this gives.
     pub(crate) fn begin_batch(&self, now: Instant) -> Vec<Arc<Outbox>> {
         let mut state = self.state();
         state.is_waiting = false;
         state.next_batch = Some(now + self.pace);
-        state.members.values().cloned().collect()
+        let members: Vec<Arc<Outbox>> = state.members.values().cloned().collect();
+        // Without the lock: theirs comes before this one.
+        drop(state);
+        for outbox in &members {
+            outbox.due(self);
+        }
+        members
     }
 
     /// Writes all values as a publication, and gives their stamp.
@@ -112,19 +118,22 @@ impl Latest {
     }
 
     /// Writes what is newer than `sent` as a push, if anything is, and gives the stamp up to which that is all.
-    pub(crate) fn since(&self, sent: u64, filter: Option<&Filter>) -> (Option<Bytes>, u64) {
+    pub(crate) fn since(&self, sent: u64, filter: Option<&Filter>) -> (Option<Line>, u64) {
         let mut state = self.state();
         let stamp = state.stamp;
         let changed = state.order.range(sent + 1..);
         // Few filters let a change through in part: those share with who has none.
         let fits = filter.is_none_or(|filter| changed.clone().all(|(_, key)| filter.contains(&**key)));
         if !fits {
-            return (state.batch(sent, filter).map(|batch| wire::push(&self.name, &batch)), stamp);
+            return (
+                state.batch(sent, filter).map(|batch| Line::from(wire::push(&self.name, &batch))),
+                stamp,
+            );
         }
         if let Some(line) = state.written.get(&sent) {
             return (Some(line.clone()), stamp);
         }
-        let line = state.batch(sent, None).map(|batch| wire::push(&self.name, &batch));
+        let line = state.batch(sent, None).map(|batch| Line::from(wire::push(&self.name, &batch)));
         if let Some(line) = &line {
             state.written.insert(sent, line.clone());
         }
@@ -175,8 +184,8 @@ mod tests {
         Item { key: key.into(), version, json: format!("\"{key}{version}\"").into() }
     }
 
-    fn text(line: Option<Bytes>) -> String {
-        line.map_or_else(String::new, |line| String::from_utf8(line.to_vec()).expect("text"))
+    fn text(line: Option<Line>) -> String {
+        line.map_or_else(String::new, |line| String::from_utf8(line.text.to_vec()).expect("text"))
     }
 
     #[tokio::test]
@@ -188,7 +197,7 @@ mod tests {
         board.replace(vec![item("b", 1)], now);
         assert_eq!(board.put([item("a", 1)], now), None);
         let (batch, stamp) = board.snapshot(None);
-        assert_eq!(text(Some(batch.into())), r#"{"data":["b1"]}"#);
+        assert_eq!(text(Some(Line::from(Bytes::from(batch)))), r#"{"data":["b1"]}"#);
         assert_eq!(text(board.since(stamp, None).0), "");
         board.put([item("a", 3)], now);
         assert_eq!(text(board.since(stamp, None).0), r#"{"push":{"channel":"votes","pub":{"data":["a3"]}}}"#);
@@ -222,6 +231,6 @@ mod tests {
         assert_eq!(text(board.since(0, Some(&filter(&["c"]))).0), "");
         let (all, same) = (board.since(0, None).0, board.since(0, Some(&filter(&["a", "b", "c"]))).0);
         let (all, same) = (all.expect("a line"), same.expect("a line"));
-        assert_eq!(all.as_ptr(), same.as_ptr());
+        assert_eq!(all.text.as_ptr(), same.text.as_ptr());
     }
 }

@@ -11,13 +11,13 @@ use crate::counts;
 use crate::house::{House, Item, Kind};
 use crate::hub::{Channel, Hub};
 use crate::latest::Latest;
-use crate::outbox::{Outbox, Times};
+use crate::outbox::{Outbox, Times, Written};
 use crate::peers::Peers;
 use crate::settings::Settings;
 use crate::stream::{Stream, Then};
 
-/// How many connections one task tells of a change.
-const TOLD_AT_ONCE: usize = 128;
+/// To how many connections one task writes.
+const AT_ONCE: usize = 128;
 
 /// The live channels of a process: cheap to clone, all clones are one.
 ///
@@ -109,7 +109,7 @@ impl<H: House> Live<H> {
     /// Publishes in a channel with a short history: one JSON value without line breaks.
     pub fn announce(&self, channel: &str, data: impl Into<Bytes>) {
         if let Some(Channel::Brief(brief)) = self.inner.hub.find(channel) {
-            brief.hear(data.into(), Instant::now());
+            go(&self.inner.tracker, brief.hear(data.into(), Instant::now()));
         }
     }
 
@@ -206,25 +206,25 @@ impl<H: House> Live<H> {
         let Some(at) = at else { return };
         let now = Instant::now();
         if at <= now {
-            return tell(&self.inner.tracker, &board, now);
+            return go(&self.inner.tracker, board.begin_batch(now));
         }
         let tracker = self.inner.tracker.clone();
         self.inner.tracker.spawn(async move {
             sleep_until(at).await;
-            tell(&tracker, &board, Instant::now());
+            go(&tracker, board.begin_batch(Instant::now()));
         });
     }
 }
 
-/// Tells all who watch, in parts that the threads share.
-fn tell(tracker: &TaskTracker, board: &Arc<Latest>, now: Instant) {
-    let mut all = board.begin_batch(now).into_iter();
+/// Writes what waits for these connections, in parts that the threads share.
+fn go(tracker: &TaskTracker, outboxes: Vec<Arc<Outbox>>) {
+    let mut all = outboxes.into_iter();
     while all.len() > 0 {
-        let part: Vec<Arc<Outbox>> = all.by_ref().take(TOLD_AT_ONCE).collect();
-        let board = board.clone();
+        let part: Vec<Arc<Outbox>> = all.by_ref().take(AT_ONCE).collect();
         tracker.spawn(async move {
-            let sent: Vec<usize> = part.iter().filter_map(|outbox| outbox.tell(&board)).collect();
-            counts::sent(sent.len(), sent.len(), sent.iter().sum());
+            let written: Vec<Written> = part.iter().map(|outbox| outbox.go()).collect();
+            let lines = written.iter().map(|written| written.lines).sum();
+            counts::sent(lines, lines, written.iter().map(|written| written.bytes).sum());
         });
     }
 }

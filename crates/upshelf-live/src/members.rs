@@ -36,6 +36,7 @@ impl Members {
         for line in member.waiting.take().into_iter().flatten() {
             member.give(&line);
         }
+        member.outbox.wake();
     }
 
     pub(crate) fn leave(&mut self, id: u64) {
@@ -50,15 +51,20 @@ impl Members {
         self.0.contains_key(&id)
     }
 
-    /// Gives all of them a publication.
-    pub(crate) fn give(&mut self, line: &Line) {
+    /// Gives all of them a publication, and gives those for whom it waits now.
+    pub(crate) fn give(&mut self, line: &Line) -> Vec<Arc<Outbox>> {
+        let mut given = Vec::with_capacity(self.0.len());
         for member in self.0.values_mut() {
             match &mut member.waiting {
                 Some(waiting) if waiting.len() < WAITING => waiting.push(line.clone()),
                 Some(_) => member.outbox.close(Close::INSUFFICIENT_STATE),
-                None => member.give(line),
+                None => {
+                    member.give(line);
+                    given.push(member.outbox.clone());
+                }
             }
         }
+        given
     }
 
     /// Sends all of them away, to come back with their positions.
@@ -78,7 +84,7 @@ impl Member {
         }
         if offset == self.last + 1 {
             self.last = offset;
-            self.outbox.push(line.clone());
+            self.outbox.queue(line.clone());
         } else {
             self.outbox.close(Close::INSUFFICIENT_STATE);
         }

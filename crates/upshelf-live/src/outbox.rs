@@ -10,12 +10,14 @@ use futures_util::task::AtomicWaker;
 
 use crate::codes::Close;
 use crate::latest::{Filter, Latest};
-use crate::pipe::{Offer, Pipe};
+use crate::pipe::{self, Offer, Pipe};
 
-/// A line of a frame, encoded once for all who get it.
+/// A line of a message, encoded once for all who get it.
 #[derive(Clone, Debug)]
 pub(crate) struct Line {
     pub(crate) text: Bytes,
+    /// The line as a whole message; the text is a part of it.
+    message: Bytes,
     /// Which position a client has that has read it; none for what moves nobody on.
     pub(crate) mark: Option<Mark>,
 }
@@ -27,9 +29,16 @@ pub(crate) struct Mark {
     pub(crate) offset: u64,
 }
 
+impl Line {
+    pub(crate) fn new(text: &[u8], mark: Option<Mark>) -> Line {
+        let message = pipe::message(text);
+        Line { text: message.slice(message.len() - text.len()..), message, mark }
+    }
+}
+
 impl From<Bytes> for Line {
     fn from(text: Bytes) -> Line {
-        Line { text, mark: None }
+        Line::new(&text, None)
     }
 }
 
@@ -77,7 +86,31 @@ struct Watch {
     filter: Option<Arc<Filter>>,
     /// The stamp up to which it was sent everything.
     sent: u64,
+    /// The stamp of the line that is to be written.
+    shown: u64,
     is_due: bool,
+}
+
+impl Watch {
+    /// What is to be written, if anything is.
+    fn line(&mut self) -> Option<Line> {
+        if !self.is_due {
+            return None;
+        }
+        let line;
+        (line, self.shown) = self.board.since(self.sent, self.filter.as_deref());
+        if line.is_none() {
+            (self.sent, self.is_due) = (self.shown, false);
+        }
+        line
+    }
+}
+
+/// What was written at once.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Written {
+    pub(crate) lines: usize,
+    pub(crate) bytes: usize,
 }
 
 impl Outbox {
@@ -101,8 +134,16 @@ impl Outbox {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Adds a line; closes a connection that leaves too much unread. A single larger line is let through.
+    /// Adds a line, and has it written.
     pub(crate) fn push(&self, line: Line) {
+        self.queue(line);
+        self.wake();
+    }
+
+    /// Adds a line; closes a connection that leaves too much unread. A single larger line is let through.
+    ///
+    /// It is written after [`Outbox::wake`] or [`Outbox::go`].
+    pub(crate) fn queue(&self, line: Line) {
         let mut state = self.state();
         if state.close.is_some() {
             return;
@@ -113,8 +154,39 @@ impl Outbox {
             state.bytes += line.text.len();
             state.lines.push_back(line);
         }
-        drop(state);
+    }
+
+    /// Has the task write what waits.
+    pub(crate) fn wake(&self) {
         self.reader.wake();
+    }
+
+    /// Writes what waits as far as that can be done at once, and has the task write the rest. Gives what was written.
+    pub(crate) fn go(&self) -> Written {
+        let mut written = Written::default();
+        let mut state = self.state();
+        if let Some(pipe) = self.pipe.get() {
+            while let Some(line) = state.first() {
+                let offer = pipe.offer(&line.message);
+                if offer == Offer::Refused {
+                    break;
+                }
+                written.lines += 1;
+                written.bytes += line.text.len();
+                state.pass_first();
+                if offer == Offer::Begun {
+                    drop(state);
+                    self.wake();
+                    return written;
+                }
+            }
+        }
+        let is_done = state.is_done();
+        drop(state);
+        if !is_done {
+            self.wake();
+        }
+        written
     }
 
     /// Ends a subscription by that line; where the client cannot be told so, the connection.
@@ -143,7 +215,7 @@ impl Outbox {
 
     /// Begins to watch a channel whose last value wins, from a stamp on.
     pub(crate) fn watch(&self, board: Arc<Latest>, filter: Option<Arc<Filter>>, sent: u64) {
-        self.state().watches.push(Watch { board, filter, sent, is_due: true });
+        self.state().watches.push(Watch { board, filter, sent, shown: sent, is_due: true });
         self.reader.wake();
     }
 
@@ -157,37 +229,11 @@ impl Outbox {
         self.pipe.get_or_init(|| pipe.clone());
     }
 
-    /// Tells what is new in such a channel: at once if nothing waits, and gives the bytes that were sent. Otherwise the
-    /// task does.
-    pub(crate) fn tell(&self, board: &Latest) -> Option<usize> {
+    /// Notes that there is something new in such a channel; it is written after [`Outbox::go`].
+    pub(crate) fn due(&self, board: &Latest) {
         let mut state = self.state();
-        let is_busy = !state.lines.is_empty() || state.ping;
-        let watch = state.watches.iter_mut().find(|watch| std::ptr::eq(&*watch.board, board))?;
-        match self.pipe.get() {
-            Some(pipe) if !is_busy && !watch.is_due => {
-                let (line, stamp) = board.since(watch.sent, watch.filter.as_deref());
-                let Some(line) = line else {
-                    watch.sent = stamp;
-                    return None;
-                };
-                let offer = pipe.offer(&line);
-                if offer != Offer::Refused {
-                    watch.sent = stamp;
-                } else {
-                    watch.is_due = true;
-                }
-                drop(state);
-                if offer != Offer::Taken {
-                    self.reader.wake();
-                }
-                (offer != Offer::Refused).then_some(line.len())
-            }
-            _ => {
-                watch.is_due = true;
-                drop(state);
-                self.reader.wake();
-                None
-            }
+        if let Some(watch) = state.watches.iter_mut().find(|watch| std::ptr::eq(&*watch.board, board)) {
+            watch.is_due = true;
         }
     }
 
@@ -195,25 +241,18 @@ impl Outbox {
     ///
     /// Boards are locked under this lock, and never the other way round.
     pub(crate) fn take(&self, most: usize) -> Option<Next> {
-        loop {
-            let mut state = self.state();
-            if let Some(reason) = state.close {
-                return Some(Next::Close(reason));
-            }
-            if !state.lines.is_empty() {
-                return Some(Next::Lines(state.portion(most)));
-            }
-            if let Some(watch) = state.watches.iter_mut().find(|watch| watch.is_due) {
-                watch.is_due = false;
-                let line;
-                (line, watch.sent) = watch.board.since(watch.sent, watch.filter.as_deref());
-                match line {
-                    Some(text) => return Some(Next::Lines(vec![text.into()])),
-                    None => continue,
-                }
-            }
-            return std::mem::take(&mut state.ping).then_some(Next::Ping);
+        let mut state = self.state();
+        if let Some(reason) = state.close {
+            return Some(Next::Close(reason));
         }
+        if !state.lines.is_empty() {
+            return Some(Next::Lines(state.portion(most)));
+        }
+        if let Some(line) = state.first() {
+            state.pass_first();
+            return Some(Next::Lines(vec![line]));
+        }
+        std::mem::take(&mut state.ping).then_some(Next::Ping)
     }
 
     /// Wakes this task when there is something to take.
@@ -261,6 +300,31 @@ impl Outbox {
 }
 
 impl State {
+    /// The line that is to be written next.
+    fn first(&mut self) -> Option<Line> {
+        if self.close.is_some() {
+            return None;
+        }
+        if let Some(line) = self.lines.front() {
+            return Some(line.clone());
+        }
+        self.watches.iter_mut().find_map(Watch::line)
+    }
+
+    /// Notes that this is done.
+    fn pass_first(&mut self) {
+        if let Some(line) = self.lines.pop_front() {
+            self.bytes -= line.text.len();
+        } else if let Some(watch) = self.watches.iter_mut().find(|watch| watch.is_due) {
+            (watch.sent, watch.is_due) = (watch.shown, false);
+        }
+    }
+
+    fn is_done(&self) -> bool {
+        let is_due = self.watches.iter().any(|watch| watch.is_due);
+        self.lines.is_empty() && !is_due && !self.ping && self.close.is_none()
+    }
+
     fn portion(&mut self, most: usize) -> Vec<Line> {
         let mut taken = Vec::new();
         let mut bytes = 0;

@@ -133,7 +133,9 @@ impl Stream {
 impl State {
     fn give(&mut self, name: &Arc<str>, offset: u64, data: &[u8]) {
         self.top = Some(offset);
-        self.members.give(&line(name, offset, data));
+        for outbox in self.members.give(&line(name, offset, data)) {
+            outbox.wake();
+        }
     }
 
     fn what_next(&self) -> Then {
@@ -147,5 +149,5 @@ impl State {
 /// Writes a numbered publication, once for all.
 pub(crate) fn line(channel: &Arc<str>, offset: u64, data: &[u8]) -> Line {
     let text: Bytes = wire::push(channel, &wire::publication(Some(offset), data));
-    Line { text, mark: Some(Mark { channel: channel.clone(), offset }) }
+    Line::new(&text, Some(Mark { channel: channel.clone(), offset }))
 }

@@ -119,11 +119,8 @@ impl Place {
         let live = Live::open(desk, settings, "node", tracker.clone(), closing.clone());
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
         let at = listener.local_addr().expect("it is bound");
-        let router = Router::new()
-            .route("/ws", get(upgrade))
-            .route("/events", get(events))
-            .with_state(Arc::new(live.clone()));
-        let served = axum::serve(listener, router).with_graceful_shutdown(closing.clone().cancelled_owned());
+        let served =
+            axum::serve(listener, router(&live)).with_graceful_shutdown(closing.clone().cancelled_owned());
         tracker.spawn(async move { served.await.expect("it serves") });
         Place { live, at, tracker, closing }
     }
@@ -143,6 +140,10 @@ impl Place {
         assert!(reply["connect"].is_object(), "{reply}");
         client
     }
+}
+
+pub(crate) fn router(live: &Live<Desk>) -> Router {
+    Router::new().route("/ws", get(upgrade)).route("/events", get(events)).with_state(Arc::new(live.clone()))
 }
 
 async fn upgrade(State(live): State<Arc<Live<Desk>>>, request: Request) -> axum::response::Response {

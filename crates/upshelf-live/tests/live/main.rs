@@ -8,7 +8,9 @@ mod frames;
 use std::time::Duration;
 
 use desk::{PATIENCE, Place, item};
+use futures_util::{SinkExt as _, StreamExt as _};
 use serde_json::json;
+use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Message;
 use upshelf_live::Settings;
 
@@ -296,4 +298,26 @@ async fn everybody_is_told_of_the_end_and_nothing_is_left() {
     drop(clients);
     place.tracker.close();
     tokio::time::timeout(PATIENCE, place.tracker.wait()).await.expect("all tasks end");
+}
+
+#[tokio::test]
+async fn a_connection_that_is_not_tcp_is_served_as_well() {
+    let place = open().await;
+    let folder = tempfile::tempdir().expect("there is room");
+    let path = folder.path().join("live");
+    let listener = tokio::net::UnixListener::bind(&path).expect("nobody is there");
+    let served = axum::serve(listener, desk::router(&place.live));
+    place.tracker.spawn(place.closing.clone().run_until_cancelled_owned(served.into_future()));
+    let stream = tokio::net::UnixStream::connect(&path).await.expect("it listens");
+    let (mut socket, _) = tokio_tungstenite::client_async("ws://live/ws", stream).await.expect("it upgrades");
+    let hello = "{\"id\":1,\"connect\":{}}\n{\"id\":2,\"subscribe\":{\"channel\":\"votes\"}}";
+    socket.send(Message::text(hello)).await.expect("it is connected");
+    let mut heard = String::new();
+    while !heard.contains(r#""version":7"#) {
+        if heard.contains("subscribe") {
+            place.live.put("votes", [item("a", 7)]);
+        }
+        let message = timeout(PATIENCE, socket.next()).await.expect("it does not fall silent");
+        heard += message.expect("it goes on").expect("it is whole").to_text().expect("it is text");
+    }
 }
