@@ -117,7 +117,14 @@ impl HandOver {
 
     async fn refuse(&self, row: &Due, error: &serde_json::Error) -> Result<(), Error> {
         let reason = format!("the payload cannot be read: {error}");
-        let end = End { error: Some(&reason), attempt: 1, begun_at: None, progress: None, log: &[] };
-        ledger::settle(self.shared.local().pools(), row.id, &end).await.map(drop)
+        let end = End {
+            row: row.id,
+            error: Some(reason),
+            attempt: 1,
+            begun_at: None,
+            progress: None,
+            log: Vec::new(),
+        };
+        ledger::settle(self.shared.local().pools(), &[end]).await
     }
 }

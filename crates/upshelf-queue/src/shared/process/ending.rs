@@ -9,7 +9,7 @@ use upshelf_redis::client::{RedisResult, Script};
 
 use super::Attempt;
 use crate::handler::LOG_LINES;
-use crate::ledger::{self, End};
+use crate::ledger::End;
 use crate::{Backoff, Context};
 
 /// How soon the database is asked again to note the end of a job.
@@ -28,13 +28,20 @@ impl Attempt<'_> {
         if self.made() > 0 {
             log = self.whole_log().await.unwrap_or(log);
         }
-        let end =
-            End { error, attempt: context.attempt, begun_at: self.job.processed_on(), progress, log: &log };
+        let end = End {
+            row,
+            error: error.map(ToOwned::to_owned),
+            attempt: context.attempt,
+            begun_at: self.job.processed_on(),
+            progress,
+            log,
+        };
+        let shared = &self.station.shared;
         loop {
-            match ledger::settle(self.station.shared.local().pools(), row, &end).await {
-                Ok(_) => return true,
+            match shared.inner.ends.ask(shared.local().pools(), end.clone()).await {
+                Ok(()) => return true,
                 Err(error) => {
-                    let error = &error as &dyn std::error::Error;
+                    let error = &*error as &dyn std::error::Error;
                     tracing::warn!(
                         queue = self.station.queue,
                         row,
