@@ -6,9 +6,9 @@
 
 use std::time::Duration;
 
+use crate::Result;
 use crate::error::During;
 use crate::local::Pools;
-use crate::Result;
 
 mod due;
 mod end;

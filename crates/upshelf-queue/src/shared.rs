@@ -24,6 +24,7 @@ mod registrar;
 mod running;
 mod station;
 mod stats;
+mod trouble;
 
 use link::Link;
 pub(crate) use registrar::Registrar;
@@ -54,13 +55,15 @@ impl Shared {
     pub(crate) fn open(local: Local, redis: &Redis) -> Self {
         let (sender, link) = watch::channel(None);
         redis.spawn(link::keep(redis.clone(), sender));
-        Self { inner: Arc::new(Inner {
-            local,
-            link,
-            worked: Mutex::default(),
-            looks: Gather::default(),
-            ends: Gather::default(),
-        }) }
+        Self {
+            inner: Arc::new(Inner {
+                local,
+                link,
+                worked: Mutex::default(),
+                looks: Gather::default(),
+                ends: Gather::default(),
+            }),
+        }
     }
 
     /// Says whether there is no connection for jobs at the moment.

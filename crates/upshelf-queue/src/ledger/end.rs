@@ -65,29 +65,29 @@ impl Question for End {
 /// Notes that jobs have ended. One that is gone, or was completed before, stays as it is.
 pub(crate) async fn settle(pools: &Pools, ends: &[End]) -> Result<()> {
     const SQLITE: &str = "
-        UPDATE river_job SET state = iif(ended.error IS NULL, 'completed', 'discarded'),
+        UPDATE river_job AS job SET state = iif(ended.error IS NULL, 'completed', 'discarded'),
             finalized_at = datetime('now', 'subsec'), attempt = ended.attempt,
             attempted_at =
-                coalesce(datetime(ended.begun_at, 'unixepoch', 'subsec'), attempted_at, datetime('now', 'subsec')),
-            errors = CASE WHEN ended.error IS NULL THEN errors ELSE jsonb_insert(coalesce(errors, jsonb('[]')), '$[#]',
+                coalesce(datetime(ended.begun_at, 'unixepoch', 'subsec'), job.attempted_at, datetime('now', 'subsec')),
+            errors = CASE WHEN ended.error IS NULL THEN job.errors ELSE jsonb_insert(coalesce(job.errors, jsonb('[]')), '$[#]',
                 jsonb_object('at', strftime('%Y-%m-%dT%H:%M:%SZ'), 'attempt', ended.attempt, 'error', ended.error,
                 'trace', '')) END,
-            metadata = jsonb_patch(metadata, ended.metadata)
+            metadata = jsonb_patch(job.metadata, ended.metadata)
         FROM (SELECT value ->> 0 AS id, value ->> 1 AS error, value ->> 2 AS attempt, value ->> 3 AS begun_at,
             value -> 4 AS metadata FROM json_each($1)) AS ended
-        WHERE river_job.id = ended.id AND state <> 'completed'";
+        WHERE job.id = ended.id AND job.state <> 'completed'";
     const POSTGRES: &str = r#"
-        UPDATE river_job SET
+        UPDATE river_job AS job SET
             state = (CASE WHEN ended.error IS NULL THEN 'completed' ELSE 'discarded' END)::river_job_state,
             finalized_at = now(), attempt = ended.attempt,
-            attempted_at = coalesce(to_timestamp(ended.begun_at), attempted_at, now()),
-            errors = CASE WHEN ended.error IS NULL THEN errors ELSE array_append(errors, jsonb_build_object(
+            attempted_at = coalesce(to_timestamp(ended.begun_at), job.attempted_at, now()),
+            errors = CASE WHEN ended.error IS NULL THEN job.errors ELSE array_append(job.errors, jsonb_build_object(
                 'at', to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'), 'attempt', ended.attempt::int,
                 'error', ended.error, 'trace', '')) END,
-            metadata = metadata || ended.metadata::jsonb
+            metadata = job.metadata || ended.metadata::jsonb
         FROM unnest($1::bigint[], $2::text[], $3::smallint[], $4::float8[], $5::text[])
             AS ended (id, error, attempt, begun_at, metadata)
-        WHERE river_job.id = ended.id AND state <> 'completed'"#;
+        WHERE job.id = ended.id AND job.state <> 'completed'"#;
     const DOING: &str = "note the end of jobs";
     let ends = one_each(ends);
     match pools {

@@ -166,8 +166,8 @@ mod tests {
         async fn ask(&self, number: u32) -> Asked {
             let (gather, pools) = (Arc::clone(&self.gather), self.pools.clone());
             let question = Double(number, Arc::clone(&self.desk));
-            let asked = tokio_util::task::TaskTracker::new()
-                .spawn(async move { gather.ask(&pools, question).await });
+            let asked =
+                tokio_util::task::TaskTracker::new().spawn(async move { gather.ask(&pools, question).await });
             tokio::task::yield_now().await;
             asked
         }

@@ -38,7 +38,8 @@ pub(crate) async fn standing(pools: &Pools, id: i64) -> Result<Option<Standing>>
 
 /// Reads where rows stand; those that are gone are missing.
 pub(crate) async fn standings(pools: &Pools, ids: &[i64]) -> Result<HashMap<i64, Standing>> {
-    const SQLITE: &str = "SELECT id, state, attempt FROM river_job WHERE id IN (SELECT value FROM json_each($1))";
+    const SQLITE: &str =
+        "SELECT id, state, attempt FROM river_job WHERE id IN (SELECT value FROM json_each($1))";
     const POSTGRES: &str = "SELECT id, state::text, attempt::bigint FROM river_job WHERE id = ANY($1)";
     let found: Vec<(i64, String, i64)> = match pools {
         Pools::Sqlite { read, .. } => sqlx::query_as(SQLITE).bind(json(ids)).fetch_all(read).await,

@@ -6,11 +6,13 @@ use std::time::Duration;
 use bullmq::worker::WorkerEvent;
 use bullmq::{RateLimiterOptions, Worker, WorkerOptions};
 use tokio::sync::{Semaphore, watch};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::look::agree_on_pause;
 use super::registrar::Kinds;
+use super::trouble::Trouble;
 use super::{Link, Shared, jobs};
 use crate::{BoxError, Rate};
 
@@ -47,6 +49,7 @@ impl Station {
         tasks: TaskTracker,
     ) {
         let mut links = self.shared.inner.link.clone();
+        let mut trouble = Trouble::default();
         loop {
             let link = tokio::select! {
                 () = closing.cancelled() => return,
@@ -61,9 +64,16 @@ impl Station {
                 worker = self.worker(&link) => worker,
             };
             let worker = match worker {
-                Ok(worker) => Arc::new(worker),
+                Ok(worker) => {
+                    if let Some(failures) = trouble.end() {
+                        tracing::info!(queue = self.queue, failures, "the queue's worker has started");
+                    }
+                    Arc::new(worker)
+                }
                 Err(error) => {
-                    log_not_started(self.queue, &*error);
+                    if trouble.is_news(&*error, Instant::now()) {
+                        log_not_started(self.queue, &*error);
+                    }
                     closing.run_until_cancelled(tokio::time::sleep(AGAIN)).await;
                     continue;
                 }
