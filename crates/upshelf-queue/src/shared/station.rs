@@ -20,7 +20,7 @@ use crate::{BoxError, Rate};
 const CONNECT: Duration = Duration::from_secs(10);
 /// How soon it is tried again, and how soon an idle worker looks for jobs after a failure.
 const AGAIN: Duration = Duration::from_millis(100);
-/// For how long an idle worker waits at Redis at once; closing waits it out. BullMQ takes whole seconds.
+/// For how long a worker waits at Redis at once, idle or held back by its rate; closing waits it out. BullMQ takes whole seconds.
 const DRAIN: Duration = Duration::from_secs(1);
 /// How long a job is believed to be worked after the last sign of that.
 const LOCK: Duration = Duration::from_secs(6);
@@ -123,6 +123,7 @@ impl Station {
             .lock_duration(LOCK)
             .stalled_interval(STALLED)
             .drain_delay(DRAIN)
+            .maximum_rate_limit_delay(DRAIN)
             .run_retry_delay(AGAIN)
             // A job that takes its process down as often as it may be attempted has failed.
             .max_stalled_count(settings.attempts.into())
