@@ -63,6 +63,7 @@ impl Station {
             }
         }
         let permit = tokio::select! {
+            biased;
             permit = self.permits.acquire() => permit,
             () = self.stop.cancelled() => return attempt.hand_back().await,
         };
