@@ -4,8 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::Notify;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::trouble::Trouble;
 use super::{Link, Shared, ask, jobs, log_and_go_on};
 use crate::ledger::{self, Due, End};
 use crate::{Error, Result};
@@ -44,16 +46,23 @@ impl HandOver {
 
     async fn forever(&self) {
         let mut link = self.shared.inner.link.clone();
-        let mut next = Next::Look;
+        let (mut next, mut trouble) = (Next::Look, Trouble::default());
         loop {
             // While Redis is away, rows are left as they are.
             let Ok(current) = link.wait_for(Option::is_some).await.map(|link| link.clone()) else { return };
             let Some(current) = current else { continue };
             next = match self.step(&current, next).await {
-                Ok(next) => next,
+                Ok(next) => {
+                    if let Some(failures) = trouble.end() {
+                        tracing::info!(queue = self.queue, failures, "jobs are handed over again");
+                    }
+                    next
+                }
                 Err(error) => {
-                    let (queue, error) = (self.queue, &error as &dyn std::error::Error);
-                    tracing::warn!(queue, error, "jobs could not be handed over; they wait");
+                    let (queue, error) = (self.queue, &error as &(dyn std::error::Error + 'static));
+                    if trouble.is_news(error, Instant::now()) {
+                        tracing::warn!(queue, error, "jobs could not be handed over; they wait");
+                    }
                     Next::Wait(AGAIN)
                 }
             };

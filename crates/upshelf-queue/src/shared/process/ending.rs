@@ -5,11 +5,13 @@ use std::time::Duration;
 
 use bullmq::types::BackoffStrategy;
 use serde_json::Value;
+use tokio::time::Instant;
 use upshelf_redis::client::{RedisResult, Script};
 
 use super::Attempt;
 use crate::handler::LOG_LINES;
 use crate::ledger::End;
+use crate::shared::trouble::Trouble;
 use crate::{Backoff, Context};
 
 /// How soon the database is asked again to note the end of a job.
@@ -37,17 +39,15 @@ impl Attempt<'_> {
             log,
         };
         let shared = &self.station.shared;
+        let mut trouble = Trouble::default();
         loop {
             match shared.inner.ends.ask(shared.local().pools(), end.clone()).await {
                 Ok(()) => return true,
                 Err(error) => {
-                    let error = &*error as &dyn std::error::Error;
-                    tracing::warn!(
-                        queue = self.station.queue,
-                        row,
-                        error,
-                        "could not note the end of a job yet"
-                    );
+                    let (queue, error) = (self.station.queue, &*error as &(dyn std::error::Error + 'static));
+                    if trouble.is_news(error, Instant::now()) {
+                        tracing::warn!(queue, row, error, "could not note the end of a job yet");
+                    }
                 }
             }
             tokio::select! {
