@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use bullmq::worker::WorkerEvent;
 use bullmq::{RateLimiterOptions, Worker, WorkerOptions};
-use futures_util::FutureExt as _;
 use tokio::sync::{Semaphore, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -27,8 +26,6 @@ const DRAIN: Duration = Duration::from_secs(1);
 const LOCK: Duration = Duration::from_secs(6);
 /// How often to look for jobs whose worker died.
 const STALLED: Duration = Duration::from_secs(2);
-/// How long what a worker tells is left to gather.
-const MOMENT: Duration = Duration::from_millis(20);
 /// What ending, handing back and noting may take beyond the limit of closing.
 const HANDING_BACK: Duration = Duration::from_secs(3);
 
@@ -144,23 +141,17 @@ fn log_not_started(queue: &str, error: &(dyn std::error::Error + 'static)) {
     tracing::warn!(queue, error, "the queue's worker did not start yet");
 }
 
-/// Reads what the worker tells, which would pile up otherwise. It tells something twice for each job, and each time would wake
-/// who waits for that: what comes within a moment is read together.
+/// Reads what the worker tells, which would pile up otherwise.
 async fn drain(queue: &'static str, worker: Arc<Worker>) {
     while let Some(event) = worker.next_event().await {
-        let mut next = Some(event);
-        while let Some(event) = next {
-            match event {
-                WorkerEvent::Closed => return,
-                WorkerEvent::Error(error) => tracing::debug!(queue, error, "the queue's worker met an error"),
-                WorkerEvent::Stalled { job_id } => {
-                    tracing::warn!(queue, job_id, "took over a job of a process that died");
-                }
-                _ => {}
+        match event {
+            WorkerEvent::Closed => return,
+            WorkerEvent::Error(error) => tracing::debug!(queue, error, "the queue's worker met an error"),
+            WorkerEvent::Stalled { job_id } => {
+                tracing::warn!(queue, job_id, "took over a job of a process that died");
             }
-            next = worker.next_event().now_or_never().flatten();
+            _ => {}
         }
-        tokio::time::sleep(MOMENT).await;
     }
 }
 
