@@ -119,8 +119,8 @@ impl Probe {
         let reply = match exchange::get(&self.tls, &addresses, url, &self.settings.agent).await {
             Ok(reply) => reply,
             Err(Failure::CertificateExpired) => return Step::End(Sight::Gone(Gone::CertificateExpired)),
-            Err(Failure::Tls(why)) => return unclear(Unclear::Tls(why)),
-            Err(Failure::Unreachable(why)) => return unclear(Unclear::Unreachable(why)),
+            Err(Failure::Tls(why)) => return unclear(Unclear::tls(why)),
+            Err(Failure::Unreachable(why)) => return unclear(Unclear::unreachable(why)),
         };
         let status = reply.status();
         match status.as_u16() {
@@ -158,7 +158,7 @@ impl Probe {
             Some(Host::Domain(name)) => match self.settings.names.look_up(name).await {
                 Found::Addresses(addresses) => addresses,
                 Found::NoSuchName => return Err(Sight::Gone(Gone::NoSuchName)),
-                Found::Unknown(why) => return Err(Sight::Unclear(Unclear::Unreachable(why))),
+                Found::Unknown(why) => return Err(Sight::Unclear(Unclear::unreachable(why))),
             },
             None => return Err(NOT_ALLOWED),
         };

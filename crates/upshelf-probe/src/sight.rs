@@ -48,6 +48,27 @@ pub enum Unclear {
     BadRedirect,
 }
 
+/// The most characters of a reason: it may quote what a server says of itself, such as the hundred names of its certificate.
+const REASON: usize = 200;
+
+impl Unclear {
+    pub(crate) fn unreachable(why: String) -> Unclear {
+        Unclear::Unreachable(short(why))
+    }
+
+    pub(crate) fn tls(why: String) -> Unclear {
+        Unclear::Tls(short(why))
+    }
+}
+
+fn short(mut reason: String) -> String {
+    if let Some((at, _)) = reason.char_indices().nth(REASON) {
+        reason.truncate(at);
+        reason.push('…');
+    }
+    reason
+}
+
 impl fmt::Display for Gone {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -70,5 +91,18 @@ impl fmt::Display for Unclear {
             Unclear::TooManyRedirects => f.write_str("too many redirects"),
             Unclear::BadRedirect => f.write_str("a redirect to nowhere"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reason_is_no_longer_than_somebody_reads() {
+        assert_eq!(short("refused".to_owned()), "refused");
+        let whole = "é".repeat(REASON);
+        assert_eq!(short(whole.clone()), whole);
+        assert_eq!(short(format!("{whole}é, and so on")), format!("{whole}…"));
     }
 }

@@ -27,6 +27,8 @@ pub(crate) async fn attempt<J: Job, H: Handler<J>>(
 ) -> Ended {
     let mut run = std::pin::pin!(handler.run(payload, context.clone()));
     let is_late = tokio::select! {
+        // Work that waits for nothing needs no timer.
+        biased;
         ended = &mut run => return Ended::Itself(ended),
         () = tokio::time::sleep(J::TIMEOUT) => true,
         () = stop.cancelled() => false,

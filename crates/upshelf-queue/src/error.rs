@@ -40,6 +40,14 @@ pub enum Error {
     Cursor,
 }
 
+impl Error {
+    /// Says whether the database is there, and refused what it was asked.
+    pub(crate) fn is_refusal(&self) -> bool {
+        let Self::Database { source, .. } = self else { return false };
+        matches!(source.downcast_ref(), Some(sqlx::Error::Database(_)))
+    }
+}
+
 /// The result of the queue's own operations.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 

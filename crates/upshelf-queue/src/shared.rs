@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::sync::{Notify, watch};
 use upshelf_redis::Redis;
 
+use crate::ledger::{End, Gather, Whereabouts};
 use crate::{
     Batch, Broker, Connection, Entry, Error, Job, JobId, Local, Options, Page, Result, State, Stats,
 };
@@ -23,6 +24,7 @@ mod registrar;
 mod running;
 mod station;
 mod stats;
+mod trouble;
 
 use link::Link;
 pub(crate) use registrar::Registrar;
@@ -43,13 +45,25 @@ struct Inner {
     local: Local,
     link: watch::Receiver<Option<Link>>,
     worked: Mutex<HashMap<&'static str, Arc<Notify>>>,
+    /// What attempts ask before they begin.
+    looks: Gather<Whereabouts>,
+    /// What they note when they end.
+    ends: Gather<End>,
 }
 
 impl Shared {
     pub(crate) fn open(local: Local, redis: &Redis) -> Self {
         let (sender, link) = watch::channel(None);
         redis.spawn(link::keep(redis.clone(), sender));
-        Self { inner: Arc::new(Inner { local, link, worked: Mutex::default() }) }
+        Self {
+            inner: Arc::new(Inner {
+                local,
+                link,
+                worked: Mutex::default(),
+                looks: Gather::default(),
+                ends: Gather::default(),
+            }),
+        }
     }
 
     /// Says whether there is no connection for jobs at the moment.

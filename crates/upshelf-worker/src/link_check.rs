@@ -7,9 +7,9 @@ use std::time::Duration;
 use futures_util::StreamExt as _;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-use upshelf_catalog::{Catalog, LinkNoted, LinkSight};
+use upshelf_catalog::{Catalog, CheckLinks, LinkNoted, LinkSight};
 use upshelf_probe::{Probe, Sight, Unclear};
-use upshelf_queue::{BoxError, Context, Outcome};
+use upshelf_queue::{BoxError, Context, Job as _, Outcome};
 use upshelf_store::ResourceId;
 use url::Url;
 
@@ -18,6 +18,12 @@ pub(crate) const PERIOD: Duration = Duration::from_secs(600);
 
 /// How long a walk takes at most: less than its job may.
 const WALK: Duration = Duration::from_secs(480);
+
+/// For how long no other process walks: longer than the job may take, so that a walk which is cut short for its pauses still has
+/// the way to itself.
+const LEASE: Duration = CheckLinks::TIMEOUT.saturating_add(Duration::from_secs(60));
+const _: () =
+    assert!(WALK.as_secs() < CheckLinks::TIMEOUT.as_secs(), "a walk ends before its job is cut short");
 
 /// How many hosts are asked side by side.
 const HOSTS: usize = 8;
@@ -148,7 +154,7 @@ pub(crate) async fn run(
     context: Context,
 ) -> Result<Outcome, BoxError> {
     let Some(links) = links else { return Ok(Outcome::Done) };
-    if !catalog.begin_link_walk(WALK + Duration::from_secs(60)).await? {
+    if !catalog.begin_link_walk(LEASE).await? {
         return Ok(Outcome::Done);
     }
     let walked = tokio::select! {

@@ -4,8 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::Notify;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::trouble::Trouble;
 use super::{Link, Shared, ask, jobs, log_and_go_on};
 use crate::ledger::{self, Due, End};
 use crate::{Error, Result};
@@ -16,17 +18,6 @@ const STEP: u32 = 200;
 const TAKEN: Duration = Duration::from_millis(50);
 /// How long to wait after a failure.
 const AGAIN: Duration = Duration::from_millis(500);
-
-/// What to do next.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Next {
-    /// See whether something is due: one question, while nothing is.
-    Look,
-    /// Take what is certainly due.
-    Take,
-    /// Wait so long, or for a word that there is something.
-    Wait(Duration),
-}
 
 /// Hands over the rows of one queue.
 pub(super) struct HandOver {
@@ -44,45 +35,61 @@ impl HandOver {
 
     async fn forever(&self) {
         let mut link = self.shared.inner.link.clone();
-        let mut next = Next::Look;
+        let mut trouble = Trouble::default();
         loop {
             // While Redis is away, rows are left as they are.
             let Ok(current) = link.wait_for(Option::is_some).await.map(|link| link.clone()) else { return };
             let Some(current) = current else { continue };
-            next = match self.step(&current, next).await {
-                Ok(next) => next,
+            let wait = match self.step(&current).await {
+                Ok(wait) => {
+                    if let Some(failures) = trouble.end() {
+                        tracing::info!(queue = self.queue, failures, "jobs are handed over again");
+                    }
+                    wait
+                }
                 Err(error) => {
-                    let (queue, error) = (self.queue, &error as &dyn std::error::Error);
-                    tracing::warn!(queue, error, "jobs could not be handed over; they wait");
-                    Next::Wait(AGAIN)
+                    let (queue, error) = (self.queue, &error as &(dyn std::error::Error + 'static));
+                    if trouble.is_news(error, Instant::now()) {
+                        tracing::warn!(queue, error, "jobs could not be handed over; they wait");
+                    }
+                    Some(AGAIN)
                 }
             };
-            if let Next::Wait(time) = next {
+            if let Some(time) = wait {
                 let _ = tokio::time::timeout(time, self.woken.notified()).await;
             }
         }
     }
 
-    /// Hands over what is due, up to one step.
-    async fn step(&self, link: &Link, next: Next) -> Result<Next> {
-        let (pools, settings) = (self.shared.local().pools(), self.shared.local().settings());
-        if next != Next::Take {
-            match ledger::next_due(pools, self.queue, &self.kinds).await? {
-                Some(Duration::ZERO) => {}
-                Some(due) => return Ok(Next::Wait(due.min(settings.poll).max(settings.cooldown))),
-                None => return Ok(Next::Wait(settings.poll)),
-            }
+    /// Hands over what is due; says for how long to wait then, or for a word that there is something. While nothing is due that
+    /// is one question.
+    async fn step(&self, link: &Link) -> Result<Option<Duration>> {
+        let settings = self.shared.local().settings();
+        match ledger::next_due(self.shared.local().pools(), self.queue, &self.kinds).await? {
+            Some(Duration::ZERO) => {}
+            Some(due) => return Ok(Some(due.min(settings.poll).max(settings.cooldown))),
+            None => return Ok(Some(settings.poll)),
         }
-        let rows = ledger::claim(pools, self.queue, &self.kinds, STEP).await?;
-        match rows.len() {
+        let mut rows = self.claim().await?;
+        if rows.is_empty() {
             // Another process is taking them at this moment.
-            0 if next != Next::Take => return Ok(Next::Wait(TAKEN)),
-            0 => return Ok(Next::Look),
-            _ => {}
+            return Ok(Some(TAKEN));
         }
-        let is_full = rows.len() >= usize::try_from(STEP).expect("a small number");
+        while rows.len() >= usize::try_from(STEP).expect("a small number") {
+            // There are more: the database gives them while Redis takes these.
+            let (added, more) = tokio::join!(self.add_claimed(link, rows), self.claim());
+            if let (Err(_), Ok(more)) = (&added, &more) {
+                self.give_back(more.iter().map(|row| row.id).collect()).await;
+            }
+            added?;
+            rows = more?;
+        }
         self.add_claimed(link, rows).await?;
-        Ok(if is_full { Next::Take } else { Next::Look })
+        Ok(None)
+    }
+
+    async fn claim(&self) -> Result<Vec<Due>> {
+        ledger::claim(self.shared.local().pools(), self.queue, &self.kinds, STEP).await
     }
 
     async fn add_claimed(&self, link: &Link, rows: Vec<Due>) -> Result<()> {
@@ -90,10 +97,14 @@ impl HandOver {
         let added = self.add(link, rows).await;
         if added.is_err() {
             // If they were added all the same, adding them again changes nothing.
-            let given_back = ledger::give_back(self.shared.local().pools(), &ids).await;
-            log_and_go_on(given_back, "giving jobs back", self.queue);
+            self.give_back(ids).await;
         }
         added
+    }
+
+    async fn give_back(&self, ids: Vec<i64>) {
+        let given_back = ledger::give_back(self.shared.local().pools(), &ids).await;
+        log_and_go_on(given_back, "giving jobs back", self.queue);
     }
 
     /// Adds the jobs of rows that are handed over; those that BullMQ knows already stay as they are there.
@@ -117,7 +128,14 @@ impl HandOver {
 
     async fn refuse(&self, row: &Due, error: &serde_json::Error) -> Result<(), Error> {
         let reason = format!("the payload cannot be read: {error}");
-        let end = End { error: Some(&reason), attempt: 1, begun_at: None, progress: None, log: &[] };
-        ledger::settle(self.shared.local().pools(), row.id, &end).await.map(drop)
+        let end = End {
+            row: row.id,
+            error: Some(reason),
+            attempt: 1,
+            begun_at: None,
+            progress: None,
+            log: Vec::new(),
+        };
+        ledger::settle(self.shared.local().pools(), &[end]).await
     }
 }

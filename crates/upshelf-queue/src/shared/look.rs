@@ -96,21 +96,31 @@ impl Look {
         let pools = self.rows.shared.local().pools();
         let ids = ledger::handed_over(pools, self.rows.queue, since).await?;
         for ids in ids.chunks(STEP) {
-            let mut missing = Vec::new();
+            let (mut missing, mut ended) = (Vec::new(), Vec::new());
             for (id, found) in ids.iter().copied().zip(self.found(link, ids).await?) {
                 match found {
                     (None, ..) => missing.push(id),
                     (Some(_), Some(_), returned, reason, attempts, begun_at) => {
-                        let error = returned.is_none().then(|| reason.unwrap_or_default());
-                        let before =
-                            ledger::standing(pools, id).await?.map_or(0, |standing| standing.attempt);
-                        let attempt = before.saturating_add(attempts.unwrap_or(1));
-                        let end =
-                            End { error: error.as_deref(), attempt, begun_at, progress: None, log: &[] };
-                        ledger::settle(pools, id, &end).await?;
+                        ended.push(End {
+                            row: id,
+                            error: returned.is_none().then(|| reason.unwrap_or_default()),
+                            attempt: attempts.unwrap_or(1),
+                            begun_at,
+                            progress: None,
+                            log: Vec::new(),
+                        });
                     }
                     (Some(_), None, ..) => {}
                 }
+            }
+            if !ended.is_empty() {
+                let rows: Vec<_> = ended.iter().map(|end| end.row).collect();
+                let before = ledger::standings(pools, &rows).await?;
+                for end in &mut ended {
+                    let before = before.get(&end.row).map_or(0, |standing| standing.attempt);
+                    end.attempt = end.attempt.saturating_add(before);
+                }
+                ledger::settle(pools, &ended).await?;
             }
             if !missing.is_empty() {
                 let rows = ledger::read(pools, &missing).await?;

@@ -10,12 +10,13 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use upshelf_redis::client::cmd;
 
-use super::registrar::Kind;
+use super::registrar::{Kind, Payload};
 use super::station::Station;
 use super::{Link, jobs};
 use crate::attempt::{Ended, timed_out};
 use crate::handler::{Teller, Told};
-use crate::{Context, Outcome, State, ledger};
+use crate::ledger::Whereabouts;
+use crate::{Context, Outcome, State};
 
 mod ending;
 
@@ -49,7 +50,7 @@ impl Station {
         };
         let Some(kind) = self.kinds.get(attempt.job.name()) else { return attempt.again_in(UNKNOWN).await };
         if let Some(row) = attempt.row {
-            match ledger::standing(self.shared.local().pools(), row).await {
+            match self.shared.inner.looks.ask(self.shared.local().pools(), Whereabouts(row)).await {
                 // It was completed here, and the process or Redis died before it was noted there.
                 Ok(Some(standing)) if standing.state == State::Completed => return Ok(Value::Null),
                 Ok(Some(standing)) => attempt.before = standing.attempt,
@@ -62,6 +63,7 @@ impl Station {
             }
         }
         let permit = tokio::select! {
+            biased;
             permit = self.permits.acquire() => permit,
             () = self.stop.cancelled() => return attempt.hand_back().await,
         };
@@ -75,7 +77,7 @@ impl Attempt<'_> {
         let context = self.context();
         let payload = self.payload().await;
         let ended =
-            AssertUnwindSafe(kind.attempt(&payload, &context, &self.station.stop)).catch_unwind().await;
+            AssertUnwindSafe(kind.attempt(payload, &context, &self.station.stop)).catch_unwind().await;
         self.write_log(&context).await;
         match ended {
             Ok(Ended::Itself(Ok(Outcome::Done))) => match self.settle(&context, None).await {
@@ -108,17 +110,17 @@ impl Attempt<'_> {
         }
     }
 
-    /// The payload as JSON. What BullMQ's client cannot read it gives as `null`; then it is what stands there.
-    async fn payload(&self) -> String {
+    /// The payload. What BullMQ's client cannot read it gives as `null`; then it is what stands there.
+    async fn payload(&self) -> Payload<'_> {
         let data = self.job.data();
         if !data.is_null() {
-            return data.to_string();
+            return Payload::Read(data);
         }
         let mut get = cmd("HGET");
         get.arg(self.key()).arg("data");
         let mut connection = self.link.connection();
         let raw = get.query_async::<Option<Vec<u8>>>(&mut connection).await.ok().flatten();
-        raw.map_or_else(|| "null".to_owned(), |raw| String::from_utf8_lossy(&raw).into_owned())
+        Payload::Raw(raw.unwrap_or_else(|| b"null".to_vec()))
     }
 
     fn key(&self) -> String {

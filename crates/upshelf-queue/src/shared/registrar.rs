@@ -4,6 +4,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
 use crate::attempt::{Ended, attempt, misfit};
@@ -29,12 +30,20 @@ impl Registrar {
     }
 }
 
+/// A payload as it came from Redis.
+pub(super) enum Payload<'p> {
+    /// Read by BullMQ's client.
+    Read(&'p Value),
+    /// JSON, or what should be.
+    Raw(Vec<u8>),
+}
+
 /// Makes attempts at one kind of job.
 pub(super) trait Kind: Send + Sync {
-    /// Makes one attempt at the job with this payload (JSON, or what should be).
+    /// Makes one attempt at the job with this payload.
     fn attempt<'a>(
         &'a self,
-        payload: &'a str,
+        payload: Payload<'a>,
         context: &'a Context,
         stop: &'a CancellationToken,
     ) -> Pin<Box<dyn Future<Output = Ended> + Send + 'a>>;
@@ -50,12 +59,16 @@ struct Typed<J, H> {
 impl<J: Job, H: Handler<J>> Kind for Typed<J, H> {
     fn attempt<'a>(
         &'a self,
-        payload: &'a str,
+        payload: Payload<'a>,
         context: &'a Context,
         stop: &'a CancellationToken,
     ) -> Pin<Box<dyn Future<Output = Ended> + Send + 'a>> {
         Box::pin(async move {
-            match serde_json::from_str::<J>(payload) {
+            let read = match payload {
+                Payload::Read(payload) => J::deserialize(payload),
+                Payload::Raw(payload) => serde_json::from_slice(&payload),
+            };
+            match read {
                 Ok(payload) => attempt(&self.handler, payload, context, stop).await,
                 Err(error) => Ended::Itself(Ok(Outcome::Fail(misfit::<J>(&error)))),
             }

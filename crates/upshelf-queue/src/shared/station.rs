@@ -6,11 +6,13 @@ use std::time::Duration;
 use bullmq::worker::WorkerEvent;
 use bullmq::{RateLimiterOptions, Worker, WorkerOptions};
 use tokio::sync::{Semaphore, watch};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::look::agree_on_pause;
 use super::registrar::Kinds;
+use super::trouble::Trouble;
 use super::{Link, Shared, jobs};
 use crate::{BoxError, Rate};
 
@@ -18,7 +20,7 @@ use crate::{BoxError, Rate};
 const CONNECT: Duration = Duration::from_secs(10);
 /// How soon it is tried again, and how soon an idle worker looks for jobs after a failure.
 const AGAIN: Duration = Duration::from_millis(100);
-/// For how long an idle worker waits at Redis at once; closing waits it out. BullMQ takes whole seconds.
+/// For how long a worker waits at Redis at once, idle or held back by its rate; closing waits it out. BullMQ takes whole seconds.
 const DRAIN: Duration = Duration::from_secs(1);
 /// How long a job is believed to be worked after the last sign of that.
 const LOCK: Duration = Duration::from_secs(6);
@@ -47,6 +49,7 @@ impl Station {
         tasks: TaskTracker,
     ) {
         let mut links = self.shared.inner.link.clone();
+        let mut trouble = Trouble::default();
         loop {
             let link = tokio::select! {
                 () = closing.cancelled() => return,
@@ -61,9 +64,16 @@ impl Station {
                 worker = self.worker(&link) => worker,
             };
             let worker = match worker {
-                Ok(worker) => Arc::new(worker),
+                Ok(worker) => {
+                    if let Some(failures) = trouble.end() {
+                        tracing::info!(queue = self.queue, failures, "the queue's worker has started");
+                    }
+                    Arc::new(worker)
+                }
                 Err(error) => {
-                    log_not_started(self.queue, &*error);
+                    if trouble.is_news(&*error, Instant::now()) {
+                        log_not_started(self.queue, &*error);
+                    }
                     closing.run_until_cancelled(tokio::time::sleep(AGAIN)).await;
                     continue;
                 }
@@ -113,6 +123,7 @@ impl Station {
             .lock_duration(LOCK)
             .stalled_interval(STALLED)
             .drain_delay(DRAIN)
+            .maximum_rate_limit_delay(DRAIN)
             .run_retry_delay(AGAIN)
             // A job that takes its process down as often as it may be attempted has failed.
             .max_stalled_count(settings.attempts.into())

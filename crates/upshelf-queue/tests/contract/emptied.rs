@@ -137,5 +137,11 @@ async fn an_attempt_that_fails_when_redis_was_just_emptied_leaves_nothing_in_the
     lose(&shelf, Loss::Flushed).await;
     emptied.notify_one();
     wait_until("the row to be completed", LIMIT, async || shelf.rows("completed").await == 1).await;
+    let log = shelf.beside().key(Note::QUEUE, "river-1:logs");
+    assert_eq!(
+        shelf.beside().server.command(&["EXISTS", &log]).await,
+        "0",
+        "a log of the forgotten job is there"
+    );
     running.close(LIMIT).await.expect("it closes");
 }

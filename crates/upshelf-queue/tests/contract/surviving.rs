@@ -1,5 +1,6 @@
 use std::time::Duration;
 
+use tokio::time::Instant;
 use upshelf_queue::{Broker, Job, Options, Rate, State};
 use upshelf_testkit::{Program, contract};
 
@@ -49,7 +50,9 @@ contract! {
         }
         let running = shelf.work_as(&queue).await;
         shelf.seen.wait_for("slow", 1).await;
+        let begun = Instant::now();
         running.close(LIMIT).await.expect("it closes");
+        assert!(begun.elapsed() < LIMIT / 2, "closing waited for the rate: {:?}", begun.elapsed());
         let stats = queue.stats(Note::QUEUE).await.expect("the database answers");
         assert_eq!((stats.waiting, stats.active, stats.completed), (3, 0, 1));
     }

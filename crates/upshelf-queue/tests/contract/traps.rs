@@ -5,7 +5,7 @@ use std::time::Duration;
 use upshelf_queue::{BoxError, Broker, Context, Job, JobId, Options, Outcome, State};
 use upshelf_testkit::wait_until;
 
-use crate::fixture::{LIMIT, Note, Shelf};
+use crate::fixture::{Beside, LIMIT, Note, Shelf};
 
 /// A kind whose payload could be anything, `null` too.
 #[derive(serde::Serialize, serde::Deserialize)]
@@ -170,18 +170,18 @@ async fn operations_act_on_jobs_that_are_handed_over() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_queue_that_is_resumed_while_its_worker_begins_stays_resumed() {
-    let shelf = Shelf::shared().await;
-    for turn in 1..=8 {
+    let shelf = Shelf::with_redis(Beside::cuttable().await).await.connected().await;
+    let near = shelf.elsewhere_near(|_| {}).await;
+    let proxy = shelf.beside().proxy.as_ref().expect("it is behind a proxy");
+    for turn in 1..=2 {
         shelf.queue.pause(Note::QUEUE).await.expect("it pauses");
-        let (running, resumed) = tokio::join!(shelf.work(), async {
-            // Each turn a little later: somewhere, the two meet.
-            for _ in 0..turn * 10 {
-                tokio::task::yield_now().await;
-            }
-            shelf.queue.resume(Note::QUEUE).await
-        });
-        resumed.expect("it resumes");
-        shelf.push("resumed").await;
+        shelf.enqueue_all(["resumed".to_owned()].into_iter()).await;
+        // The worker reads of the pause in the database, and asks Redis only when the queue was resumed there.
+        proxy.delay(Duration::from_millis(300));
+        let running = shelf.work().await;
+        wait_until("the worker to begin", LIMIT, async || shelf.rows("pending").await == 1).await;
+        near.resume(Note::QUEUE).await.expect("it resumes");
+        proxy.restore();
         shelf.seen.wait_for("resumed", turn).await;
         running.close(LIMIT).await.expect("it closes");
     }

@@ -5,11 +5,13 @@ use std::time::Duration;
 
 use bullmq::types::BackoffStrategy;
 use serde_json::Value;
+use tokio::time::Instant;
 use upshelf_redis::client::{RedisResult, Script};
 
 use super::Attempt;
 use crate::handler::LOG_LINES;
-use crate::ledger::{self, End};
+use crate::ledger::End;
+use crate::shared::trouble::Trouble;
 use crate::{Backoff, Context};
 
 /// How soon the database is asked again to note the end of a job.
@@ -28,19 +30,24 @@ impl Attempt<'_> {
         if self.made() > 0 {
             log = self.whole_log().await.unwrap_or(log);
         }
-        let end =
-            End { error, attempt: context.attempt, begun_at: self.job.processed_on(), progress, log: &log };
+        let end = End {
+            row,
+            error: error.map(ToOwned::to_owned),
+            attempt: context.attempt,
+            begun_at: self.job.processed_on(),
+            progress,
+            log,
+        };
+        let shared = &self.station.shared;
+        let mut trouble = Trouble::default();
         loop {
-            match ledger::settle(self.station.shared.local().pools(), row, &end).await {
-                Ok(_) => return true,
+            match shared.inner.ends.ask(shared.local().pools(), end.clone()).await {
+                Ok(()) => return true,
                 Err(error) => {
-                    let error = &error as &dyn std::error::Error;
-                    tracing::warn!(
-                        queue = self.station.queue,
-                        row,
-                        error,
-                        "could not note the end of a job yet"
-                    );
+                    let (queue, error) = (self.station.queue, &*error as &(dyn std::error::Error + 'static));
+                    if trouble.is_news(error, Instant::now()) {
+                        tracing::warn!(queue, row, error, "could not note the end of a job yet");
+                    }
                 }
             }
             tokio::select! {
