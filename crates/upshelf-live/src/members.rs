@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::codes::{Close, Unsubscribe};
-use crate::outbox::{Line, Outbox};
+use crate::outbox::{Line, Mark, Outbox};
 use crate::wire;
 
 /// How many publications may come while a history is being read.
@@ -72,7 +72,7 @@ impl Members {
 
 impl Member {
     fn give(&mut self, line: &Line) {
-        let offset = line.mark.as_ref().map_or(0, |mark| mark.offset);
+        let Some(Mark { offset, .. }) = line.mark else { return self.outbox.push(line.clone()) };
         if offset <= self.last {
             return;
         }

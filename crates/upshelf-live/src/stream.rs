@@ -98,6 +98,12 @@ impl Stream {
         }
     }
 
+    /// Tells the members something that has no number.
+    pub(crate) fn mention(&self, data: &[u8]) {
+        let text = wire::push(&self.name, &wire::publication(None, data));
+        self.state().members.give(&Line::from(text));
+    }
+
     /// Takes what a history says about where the stream is.
     ///
     /// A history with another epoch is that of another library: what the members have seen counts no more.

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use serde_json::json;
-use tokio::io::AsyncWriteExt;
-use tokio::net::TcpStream;
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::{Instant, timeout};
 use upshelf_live::Settings;
 use upshelf_testkit::wait_until;
@@ -13,7 +13,9 @@ use crate::desk::{PATIENCE, Place, item};
 
 /// Comes in by hand, so that nothing is ever read.
 async fn deaf(place: &Place) -> TcpStream {
-    let mut stream = TcpStream::connect(place.at).await.expect("it listens");
+    let socket = TcpSocket::new_v4().expect("a socket can be had");
+    socket.set_recv_buffer_size(4 * 1024).expect("it can be small");
+    let mut stream = socket.connect(place.at).await.expect("it listens");
     let request = "GET /ws HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\n\
                    sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
     stream.write_all(request.as_bytes()).await.expect("it takes requests");
@@ -33,6 +35,28 @@ fn masked(text: &str) -> Vec<u8> {
     let mut frame = vec![0x81, 0x80 | length, 0, 0, 0, 0];
     frame.extend_from_slice(text.as_bytes());
     frame
+}
+
+/// Reads what there is to the end, and gives the code in the frame of the close.
+async fn code(stream: TcpStream) -> Option<u16> {
+    let mut stream = BufReader::new(stream);
+    let mut line = String::new();
+    while line != "\r\n" {
+        line.clear();
+        stream.read_line(&mut line).await.ok()?;
+    }
+    loop {
+        let first = stream.read_u8().await.ok()?;
+        let length = match stream.read_u8().await.ok()? {
+            126 => u64::from(stream.read_u16().await.ok()?),
+            127 => stream.read_u64().await.ok()?,
+            short => u64::from(short),
+        };
+        if first == 0x88 {
+            return stream.read_u16().await.ok();
+        }
+        tokio::io::copy(&mut (&mut stream).take(length), &mut tokio::io::sink()).await.ok()?;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -68,7 +92,10 @@ async fn clients_that_never_read_or_send_garbage_disturb_nobody() {
         }
     };
     timeout(4 * PATIENCE, async { tokio::join!(garbage, published) }).await.expect("all of it in time");
-    wait_until("the slow ones are gone", PATIENCE, async || place.live.connections() == 1).await;
+    wait_until("the slow ones are given up", PATIENCE, async || place.live.connections() == 1).await;
+    for stream in deaf_ones {
+        assert_eq!(timeout(PATIENCE, code(stream)).await.expect("it ends"), Some(3008), "it is told once it reads");
+    }
     good.say(json!({ "id": 1_000, "ping": {} })).await;
     while good.hear().await["id"] != 1_000 {}
 }

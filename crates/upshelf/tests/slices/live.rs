@@ -1,6 +1,8 @@
 //! Live channels, watched by clients that others wrote.
 
+mod among_bad_ones;
 mod away;
+mod crowd;
 mod others;
 mod processes;
 
