@@ -76,9 +76,12 @@ impl Catalog {
         if !token.starts_with(API_KEY_PREFIX) {
             return Ok(None);
         }
-        let Some(key) = self.store().read().await?.find_api_key(&hash(token)).await? else { return Ok(None) };
-        let member = self.find_member(key.member_id).await?.filter(|member| member.banned_at.is_none());
+        let mut tx = self.store().read().await?;
+        let Some(key) = tx.find_api_key(&hash(token)).await? else { return Ok(None) };
+        // Not as members are known by sight: what they are now is what the key is held to from here on.
+        let member = tx.find_member(key.member_id).await?.filter(|member| member.banned_at.is_none());
         let Some(member) = member else { return Ok(None) };
+        drop(tx);
         let now = self.clock().now();
         if key.last_used_at.is_none_or(|last| now.since(last) >= Duration::from_secs(60)) {
             let mut tx = self.store().write().await?;
@@ -91,7 +94,6 @@ impl Catalog {
     /// Says whether a key still lets in whom it let in as a `role`: it was not taken back, and they are neither shut out
     /// nor less than that by now.
     pub async fn does_api_key_hold(&self, id: ApiKeyId, role: Role) -> Result<bool> {
-        // Not as members are known by sight: who asks has heard that something changed.
         let mut tx = self.store().read().await?;
         let Some(owner) = tx.find_api_key_owner(id).await? else { return Ok(false) };
         let member = tx.find_member(owner).await?;

@@ -94,7 +94,11 @@ async fn clients_that_never_read_or_send_garbage_disturb_nobody() {
     timeout(4 * PATIENCE, async { tokio::join!(garbage, published) }).await.expect("all of it in time");
     wait_until("the slow ones are given up", PATIENCE, async || place.live.connections() == 1).await;
     for stream in deaf_ones {
-        assert_eq!(timeout(PATIENCE, code(stream)).await.expect("it ends"), Some(3008), "it is told once it reads");
+        assert_eq!(
+            timeout(PATIENCE, code(stream)).await.expect("it ends"),
+            Some(3008),
+            "it is told once it reads"
+        );
     }
     good.say(json!({ "id": 1_000, "ping": {} })).await;
     while good.hear().await["id"] != 1_000 {}

@@ -183,7 +183,10 @@ async fn what_has_no_number_is_told_in_its_turn_and_moves_nobody_on() {
     let subs = json!({ "stream:ada": { "recover": true, "offset": 1, "epoch": "e" } });
     again.say(json!({ "id": 1, "connect": { "token": "ada", "subs": subs } })).await;
     let recovered = again.hear().await["connect"]["subs"]["stream:ada"].take();
-    assert_eq!((&recovered["recovered"], &recovered["publications"]), (&json!(true), &json!([{ "offset": 2, "data": 2 }])));
+    assert_eq!(
+        (&recovered["recovered"], &recovered["publications"]),
+        (&json!(true), &json!([{ "offset": 2, "data": 2 }]))
+    );
 }
 
 #[tokio::test]

@@ -3,8 +3,10 @@
 mod among_bad_ones;
 mod away;
 mod crowd;
+mod keys;
 mod others;
 mod processes;
+mod resources;
 
 use std::path::Path;
 use std::process::Command;

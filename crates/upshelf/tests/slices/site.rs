@@ -213,6 +213,11 @@ pub(crate) struct Beside {
 }
 
 impl Beside {
+    /// Where the program listens.
+    pub(crate) fn at(&self) -> SocketAddr {
+        self.at
+    }
+
     /// Where the process listens.
     pub(crate) fn url(&self) -> String {
         format!("http://{}", self.at)

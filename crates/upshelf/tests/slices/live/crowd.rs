@@ -7,11 +7,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures_util::{SinkExt as _, StreamExt as _};
+use serde_json::Value;
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::task::JoinSet;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use upshelf_testkit::wait_until;
 
@@ -21,6 +23,11 @@ pub(super) type Socket = WebSocketStream<TcpStream>;
 
 /// Opens a socket at a site; `receives` is how much the system may hold for it, where that is to be little.
 pub(super) async fn open(at: SocketAddr, receives: Option<u32>) -> Socket {
+    open_as(None, at, receives).await
+}
+
+/// Opens one for whoever holds a token.
+pub(super) async fn open_as(token: Option<&str>, at: SocketAddr, receives: Option<u32>) -> Socket {
     let socket = TcpSocket::new_v4().expect("a socket can be had");
     if let Some(receives) = receives {
         socket.set_recv_buffer_size(receives).expect("it can be small");
@@ -30,8 +37,33 @@ pub(super) async fn open(at: SocketAddr, receives: Option<u32>) -> Socket {
     // Thousands of them share this process.
     let config = WebSocketConfig::default().read_buffer_size(2 * 1024);
     let url = format!("ws://{at}/connection/websocket");
-    let upgraded = tokio_tungstenite::client_async_with_config(url, stream, Some(config)).await;
+    let mut request = url.into_client_request().expect("it is an address");
+    if let Some(token) = token {
+        let bearer = format!("Bearer {token}").parse().expect("tokens are plain");
+        request.headers_mut().insert("authorization", bearer);
+    }
+    let upgraded = tokio_tungstenite::client_async_with_config(request, stream, Some(config)).await;
     upgraded.expect("it upgrades").0
+}
+
+/// Says something, and gives the lines that come until one is the reply to it.
+pub(super) async fn ask(socket: &mut Socket, command: Value) -> Value {
+    socket.send(Message::text(command.to_string())).await.expect("it is open");
+    until(socket, |line| line["id"] == command["id"]).await
+}
+
+/// Waits for a line.
+pub(super) async fn until(socket: &mut Socket, is_meant: impl Fn(&Value) -> bool) -> Value {
+    loop {
+        let message = timeout(PATIENCE, socket.next()).await.expect("it does not fall silent");
+        let message = message.expect("it stays open").expect("it stays open");
+        let text = message.into_text().expect("it is text");
+        let line =
+            |line: &str| serde_json::from_str(line).unwrap_or_else(|e| panic!("no JSON ({e}): {line}"));
+        if let Some(line) = text.lines().map(line).find(&is_meant) {
+            return line;
+        }
+    }
 }
 
 /// What comes in with one message, and begins to watch.
@@ -69,7 +101,8 @@ struct Seen {
     busiest: AtomicUsize,
     /// How often an older version came after a newer one.
     back: AtomicUsize,
-    ended: AtomicUsize,
+    /// The codes of those who were closed.
+    ended: Mutex<Vec<Option<u16>>>,
     /// Which version is to come, and when it was asked for.
     asked: Mutex<Option<(u64, Instant)>>,
     delays: Mutex<Vec<Duration>>,
@@ -99,17 +132,29 @@ impl Crowd {
     pub(super) async fn has(&self, version: u64) -> Duration {
         let begun = Instant::now();
         let has = |newest: &AtomicU64| newest.load(Ordering::Relaxed) >= version;
-        let everybody = async || self.seen.newest.iter().all(has);
+        let everybody = async || {
+            self.is_well();
+            self.seen.newest.iter().all(has)
+        };
         wait_until("everybody has the last standing", PATIENCE, everybody).await;
         begun.elapsed()
     }
 
-    /// What came too late for 1 of 100, of all that was asked for since the last time.
+    /// After how long 99 of 100 saw what was asked for since the last time.
     pub(super) fn p99(&self) -> Duration {
+        self.within(99)
+    }
+
+    /// After how long every other one did.
+    pub(super) fn middle(&self) -> Duration {
+        self.within(50)
+    }
+
+    fn within(&self, percent: usize) -> Duration {
         let mut delays =
             std::mem::take(&mut *self.seen.delays.lock().unwrap_or_else(PoisonError::into_inner));
         delays.sort();
-        *delays.get(delays.len() * 99 / 100).expect("something was asked for")
+        *delays.get(delays.len() * percent / 100).expect("something was asked for")
     }
 
     pub(super) fn busiest(&self) -> usize {
@@ -119,7 +164,8 @@ impl Crowd {
     /// Nobody was closed, and nobody was told an older version after a newer one.
     #[track_caller]
     pub(super) fn is_well(&self) {
-        assert_eq!(self.seen.ended.load(Ordering::Relaxed), 0, "nobody was closed");
+        let ended = self.seen.ended.lock().unwrap_or_else(PoisonError::into_inner);
+        assert_eq!(*ended, [], "nobody was closed");
         assert_eq!(self.seen.back.load(Ordering::Relaxed), 0, "versions never go back");
     }
 }
@@ -127,8 +173,12 @@ impl Crowd {
 impl Seen {
     async fn watch(&self, number: usize, mut socket: Socket) {
         let mut times = VecDeque::new();
-        while let Some(Ok(message)) = socket.next().await {
-            let Message::Text(text) = message else { break };
+        let code = loop {
+            let text = match socket.next().await {
+                Some(Ok(Message::Text(text))) => text,
+                Some(Ok(Message::Close(frame))) => break frame.map(|frame| frame.code.into()),
+                _ => break None,
+            };
             if text == "{}" {
                 socket.send(Message::text("{}")).await.expect("it is open");
                 continue;
@@ -146,8 +196,8 @@ impl Seen {
             for version in text.lines().filter_map(version) {
                 self.hear(number, version);
             }
-        }
-        self.ended.fetch_add(1, Ordering::Relaxed);
+        };
+        self.ended.lock().unwrap_or_else(PoisonError::into_inner).push(code);
     }
 
     fn hear(&self, number: usize, version: u64) {
