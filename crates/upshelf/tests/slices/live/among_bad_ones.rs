@@ -20,6 +20,8 @@ use crate::site::{Engine, Site};
 const GOOD: usize = 2_000;
 /// So many do not read, and so many talk nonsense.
 const BAD: usize = 200;
+/// So many are watched until they read on.
+const SOME: usize = 20;
 /// How many suggestions are open: all of them are in the reply to `subscribe`.
 const OPEN: usize = 200;
 /// How often one who does not read asks for that reply: more than the system and the site hold for one connection.
@@ -27,9 +29,8 @@ const ASKED: usize = 250;
 /// What may wait for one who does not read, and what it costs beside that.
 const HELD: u64 = (1024 + 256) * 1024;
 
-/// One who asks and asks, and reads nothing.
-async fn deaf(at: SocketAddr) -> Socket {
-    let mut socket = open(at, Some(4 * 1024)).await;
+/// Asks and asks, and reads nothing.
+async fn ask_on(mut socket: Socket) -> Socket {
     socket.feed(Message::text(hello(None))).await.expect("it is open");
     for n in 1..=ASKED {
         let leave = json!({ "id": 2 * n + 1, "unsubscribe": { "channel": "suggestions:votes" } });
@@ -69,8 +70,9 @@ async fn bytes(at: SocketAddr, bytes: &[u8]) -> Option<u16> {
     stream.write_all(bytes).await.expect("it is open");
     let mut answer = Vec::new();
     // A reset is an end, too.
-    let _ = stream.read_to_end(&mut answer).await;
-    let head = answer.windows(4).position(|four| four == b"\r\n\r\n")?;
+    let ended = stream.read_to_end(&mut answer).await;
+    let head = answer.windows(4).position(|four| four == b"\r\n\r\n");
+    let head = head.unwrap_or_else(|| panic!("no reply but {answer:?}, and {ended:?}"));
     match answer[head + 4..] {
         [0x88, _, first, second, ..] => Some(u16::from_be_bytes([first, second])),
         _ => panic!("no end in {answer:?}"),
@@ -100,6 +102,16 @@ impl Voter<'_> {
         let vote = self.member.put(&self.path, json!({ "value": value })).await;
         assert_eq!(vote["version"], self.version);
         self.crowd.has(self.version).await;
+    }
+
+    /// Votes on for as long as something holds.
+    async fn vote_while(&mut self, mut holds: impl AsyncFnMut() -> bool) {
+        let all = async {
+            while holds().await {
+                self.vote().await;
+            }
+        };
+        timeout(2 * PATIENCE, all).await.expect("all that do not read are given up");
     }
 
     /// Votes on until something else has ended.
@@ -143,8 +155,8 @@ async fn who_does_not_read_and_who_talks_nonsense_is_told_so_while_thousands_wat
     let mut metrics = Client::new(metrics_at.parse().expect("an address"), None);
     let path = format!("/api/v1/suggestions/{suggestion}/vote");
     let mut voter = Voter { member, path, crowd: &crowd, version: 0 };
-    let (mut peaks, mut p99s) = (vec![site.peak_memory()], Vec::new());
-    for round in 1..=2 {
+    let (mut peaks, mut p99s, mut given_up) = (vec![site.peak_memory()], Vec::new(), 0);
+    for _ in 0..2 {
         // For a while they are among themselves.
         for _ in 0..20 {
             voter.vote().await;
@@ -152,29 +164,33 @@ async fn who_does_not_read_and_who_talks_nonsense_is_told_so_while_thousands_wat
         let alone = crowd.p99();
         let at = site.at();
         let come = async move {
-            let (mut deaf_ones, mut talkers) = (JoinSet::new(), JoinSet::new());
+            // They come one after the other, as far as they are heard, and stay together.
+            let mut deaf_ones = JoinSet::new();
             for n in 0..BAD {
-                deaf_ones.spawn(deaf(at));
-                talkers.spawn(async move { (n % 8, timeout(PATIENCE, nonsense(at, n)).await) });
-            }
-            for (kind, ended) in talkers.join_all().await {
-                let (ended, expected) = ended.expect("it ends");
-                assert_eq!(ended, Some(expected), "nonsense {kind}");
+                deaf_ones.spawn(ask_on(open(at, Some(4 * 1024)).await));
+                let (ended, expected) = timeout(PATIENCE, nonsense(at, n)).await.expect("it ends");
+                assert_eq!(ended, Some(expected), "nonsense {}", n % 8);
             }
             deaf_ones.join_all().await
         };
-        let deaf_ones = voter.vote_until(come).await;
-        let given_up = async {
-            while closed(&mut metrics, 3008).await < BAD * round {
-                voter.vote().await;
-            }
-        };
-        timeout(PATIENCE, given_up).await.expect("all that do not read are given up");
+        let mut deaf_ones = voter.vote_until(come).await;
+        given_up += BAD;
+        voter.vote_while(async || closed(&mut metrics, 3008).await < given_up).await;
         p99s.push((alone, crowd.p99()));
         peaks.push(site.peak_memory());
-        for mut socket in deaf_ones {
-            let code = timeout(PATIENCE, end(&mut socket)).await.expect("it ends");
-            assert_eq!(code, Some(3008), "they find out why, once they read");
+        // Some of those have not read for longer than they are waited for. These have just been given up.
+        let fresh = deaf_ones.len();
+        for _ in 0..SOME {
+            deaf_ones.push(ask_on(open(at, Some(4 * 1024)).await).await);
+        }
+        given_up += SOME;
+        voter.vote_while(async || closed(&mut metrics, 3008).await < given_up).await;
+        for (n, socket) in deaf_ones.iter_mut().enumerate().rev() {
+            let code = timeout(PATIENCE, end(socket)).await.expect("it ends");
+            assert!(
+                code == Some(3008) || (n < fresh && code.is_none()),
+                "{code:?}: they find out why, once they read"
+            );
         }
         crowd.is_well();
     }

@@ -1,6 +1,7 @@
 //! Who came in by an API key goes when the key does, at whichever process.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -12,6 +13,9 @@ use super::crowd::{Socket, ask, end, open_as};
 use super::{PATIENCE, keeper, member};
 use crate::client::Client;
 use crate::site::{Engine, Site};
+
+/// Sooner than anybody is asked about who was not heard of.
+const AT_ONCE: Duration = Duration::from_secs(3);
 
 /// A key of an admin: its id and its token.
 async fn key(admin: &mut Client) -> (String, String) {
@@ -33,8 +37,8 @@ async fn take_back(admin: &mut Client, id: &str) {
     assert_eq!(admin.ask("DELETE", &path, None).await.status, 204);
 }
 
-async fn is_sent_away(mut socket: Socket, why: &str) {
-    let code = timeout(PATIENCE, end(&mut socket)).await.expect("it ends");
+async fn is_sent_away(mut socket: Socket, within: Duration, why: &str) {
+    let code = timeout(within, end(&mut socket)).await.expect("it ends in time");
     assert_eq!(code, Some(3500), "{why}");
 }
 
@@ -43,7 +47,7 @@ async fn a_connection_ends_with_the_key_that_it_came_by_and_when_its_member_is_l
     let redis = RedisServer::start().await;
     let url = redis.url();
     // These clients answer no questions.
-    let settings = [("UPSHELF_REDIS_URL", url.as_str()), ("UPSHELF_LIVE_PING", "1h")];
+    let settings = [("UPSHELF_REDIS_URL", url.as_str()), ("UPSHELF_LIVE_PONG", "10min")];
     let site = Site::start(Engine::Postgres, &settings).await;
     let other = site.beside(&[("UPSHELF_ROLE", "web")]).await;
     let (mut keeper, _) = keeper(&site).await;
@@ -55,7 +59,7 @@ async fn a_connection_ends_with_the_key_that_it_came_by_and_when_its_member_is_l
     let (here, there) = (come_in(site.at(), &token).await, come_in(other.at(), &token).await);
     let mut events = TcpStream::connect(other.at()).await.expect("it listens");
     let request = format!(
-        "GET /api/v1/events?channels=suggestions:votes HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {token}\r\n\r\n"
+        "GET /api/v1/events?channels=suggestions:votes HTTP/1.1\r\nhost: x\r\nconnection: close\r\nauthorization: Bearer {token}\r\n\r\n"
     );
     events.write_all(request.as_bytes()).await.expect("it takes requests");
     let mut read = [0; 12];
@@ -64,8 +68,8 @@ async fn a_connection_ends_with_the_key_that_it_came_by_and_when_its_member_is_l
     let (_, mine) = key(&mut keeper).await;
     let mut stays = come_in(other.at(), &mine).await;
     take_back(&mut keeper, &first).await;
-    is_sent_away(here, "the key was taken back").await;
-    is_sent_away(there, "the key was taken back through another process").await;
+    is_sent_away(here, AT_ONCE, "the key was taken back").await;
+    is_sent_away(there, AT_ONCE, "the key was taken back through another process").await;
     let rest = timeout(PATIENCE, events.read_to_end(&mut Vec::new())).await.expect("it ends");
     rest.expect("it ends in order");
     assert_eq!(
@@ -77,10 +81,10 @@ async fn a_connection_ends_with_the_key_that_it_came_by_and_when_its_member_is_l
     let (_, token) = key(&mut grace).await;
     let there = come_in(other.at(), &token).await;
     keeper.put(&format!("{grace_is}/role"), json!({ "role": "curator" })).await;
-    is_sent_away(there, "its member is an admin no longer").await;
+    is_sent_away(there, AT_ONCE, "its member is an admin no longer").await;
     let there = come_in(other.at(), &token).await;
     keeper.post(&format!("{grace_is}/ban"), json!({ "reason": "Leaves." })).await;
-    is_sent_away(there, "its member was shut out").await;
+    is_sent_away(there, AT_ONCE, "its member was shut out").await;
 
     let (last, token) = key(&mut keeper).await;
     let there = come_in(other.at(), &token).await;
@@ -90,5 +94,5 @@ async fn a_connection_ends_with_the_key_that_it_came_by_and_when_its_member_is_l
     })
     .await;
     take_back(&mut keeper, &last).await;
-    is_sent_away(there, "the key was taken back while nobody could be told").await;
+    is_sent_away(there, PATIENCE, "the key was taken back while nobody could be told").await;
 }

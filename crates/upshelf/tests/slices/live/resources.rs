@@ -26,7 +26,7 @@ async fn a_position_is_good_at_the_process_that_gave_it_and_is_refused_at_any_ot
     let redis = RedisServer::start().await;
     let url = redis.url();
     // These clients answer no questions.
-    let settings = [("UPSHELF_REDIS_URL", url.as_str()), ("UPSHELF_LIVE_PING", "1h")];
+    let settings = [("UPSHELF_REDIS_URL", url.as_str()), ("UPSHELF_LIVE_PONG", "10min")];
     let mut site = Site::start(Engine::Postgres, &settings).await;
     let other = site.beside(&[("UPSHELF_ROLE", "web")]).await;
     let (mut keeper, resource) = keeper(&site).await;
