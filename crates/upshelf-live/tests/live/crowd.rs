@@ -106,3 +106,21 @@ async fn clients_that_never_read_or_send_garbage_disturb_nobody() {
     good.say(json!({ "id": 1_000, "ping": {} })).await;
     while good.hear().await["id"] != 1_000 {}
 }
+
+#[tokio::test]
+async fn who_was_given_up_and_does_not_read_on_holds_up_no_end() {
+    let place = Place::open(Settings { outbound: 64 * 1024, ..Settings::default() }).await;
+    let _deaf = deaf(&place).await;
+    wait_until("it is in", PATIENCE, async || place.live.has("stream:ada")).await;
+    let big = format!("\"{}\"", "x".repeat(30_000));
+    wait_until("it is given up", PATIENCE, async || {
+        let offset = place.live.house().keep(&big);
+        place.live.publish("stream:ada", offset, big.as_bytes());
+        place.live.connections() == 0
+    })
+    .await;
+    place.closing.cancel();
+    place.tracker.close();
+    // Sooner than it would have been waited for.
+    timeout(PATIENCE / 2, place.tracker.wait()).await.expect("nothing is left");
+}
