@@ -57,7 +57,9 @@ pub(crate) async fn measure(lab: &Lab, watchers: usize, rounds: usize, time: Dur
     }
     let growth = median(&beside) / median(&alone);
     head(
-        &format!("A vote every {PACE:?} to {watchers} watchers, without and with {BAD} that do not read and {BAD} that talk nonsense"),
+        &format!(
+            "A vote every {PACE:?} to {watchers} watchers, without and with {BAD} that do not read and {BAD} that talk nonsense"
+        ),
         &["p99 without", "p99 with", "ratio", "memory"],
     );
     let shown = |times: &[f64]| millis(Duration::from_secs_f64(median(times)));

@@ -57,7 +57,9 @@ impl Postgres {
         postgres.server = Some(server.spawn().context("could not start PostgreSQL")?);
         let begun = Instant::now();
         let host = format!("--port={port}");
-        while let Err(error) = postgres.run("pg_isready", ["--host=127.0.0.1", &host].map(OsStr::new).into_iter()) {
+        while let Err(error) =
+            postgres.run("pg_isready", ["--host=127.0.0.1", &host].map(OsStr::new).into_iter())
+        {
             ensure!(begun.elapsed() < START, "{error:#}");
             std::thread::sleep(Duration::from_millis(20));
         }

@@ -200,5 +200,5 @@ async fn who_does_not_read_and_who_talks_nonsense_is_told_so_while_thousands_wat
     let [before, first, second] = peaks[..] else { panic!("two rounds") };
     assert!(first - before < BAD as u64 * HELD, "{peaks:?}");
     assert!(second - first < BAD as u64 * HELD / 4, "what they cost once is not paid twice: {peaks:?}");
-    assert!(p99s.iter().all(|(_, beside)| *beside < Duration::from_secs(5)), "{p99s:?}");
+    assert!(p99s.iter().all(|(_, beside)| *beside < Duration::from_secs(15)), "{p99s:?}");
 }
