@@ -4,9 +4,10 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, anyhow, ensure};
 use futures_util::{SinkExt as _, StreamExt as _};
 use tokio::net::{TcpSocket, TcpStream};
+use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 use tokio_tungstenite::tungstenite::Message;
@@ -43,17 +44,15 @@ pub(crate) async fn measure(lab: &Lab, watchers: usize, rounds: usize, time: Dur
     for _ in 0..rounds {
         votes.cast_for(time, &crowd).await?;
         alone.push(percentile(&mut crowd.delays(), 0.99).as_secs_f64());
-        let mut bad = JoinSet::new();
-        for number in 0..BAD {
-            bad.spawn(deaf(server.at, number, time));
-            bad.spawn(nonsense(server.at, number));
-        }
+        let (stop, stopped) = oneshot::channel();
+        let at = server.at;
+        // What they cost themselves must not be taken for what the good ones notice.
+        let bad = std::thread::spawn(move || bad_ones(at, time, stopped));
         votes.cast_for(time, &crowd).await?;
         beside.push(percentile(&mut crowd.delays(), 0.99).as_secs_f64());
         memory.push(server.memory()?);
-        while let Some(ended) = bad.try_join_next() {
-            ended??;
-        }
+        drop(stop);
+        bad.join().map_err(|_| anyhow!("the bad ones broke"))??;
     }
     let growth = median(&beside) / median(&alone);
     head(
@@ -98,6 +97,22 @@ impl Votes {
         }
         Ok(())
     }
+}
+
+/// All bad ones, until they are stopped.
+fn bad_ones(at: SocketAddr, time: Duration, stopped: oneshot::Receiver<()>) -> Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let mut bad = JoinSet::new();
+        for number in 0..BAD {
+            bad.spawn(deaf(at, number, time));
+            bad.spawn(nonsense(at, number));
+        }
+        tokio::select! {
+            _ = stopped => Ok(()),
+            Some(ended) = bad.join_next() => ended?,
+        }
+    })
 }
 
 /// Comes in, asks and asks all the time, and reads nothing.
