@@ -7,8 +7,10 @@
 //! after round; each number is the median of its rounds.
 
 mod cache;
+mod crowd;
 mod fixed;
 mod lab;
+mod latency;
 mod library;
 mod limits;
 mod live;
@@ -22,6 +24,7 @@ mod server;
 mod startup;
 mod table;
 mod votes;
+mod watchers;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -36,8 +39,8 @@ static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 const USAGE: &str = "usage: upshelf-bench votes|reads|startup|search|all --server PATH \
     [--engine sqlite|postgres] [--rounds 5] [--seconds 2], or: upshelf-bench limits|cache|queue [--rounds 5], \
-    or: upshelf-bench queue --memory yes, or: upshelf-bench live --server PATH [--watchers 5000] [--seconds 60] \
-    [--cut 15]";
+    or: upshelf-bench queue --memory yes, or: upshelf-bench live --server PATH [--watchers 5000] [--seconds 60] [--cut 15], \
+    or: upshelf-bench live-crowd|live-latency --server PATH [--watchers 2000] [--rounds 5] [--seconds 10]";
 
 /// What was asked for.
 struct Options {
@@ -108,6 +111,8 @@ fn main() -> Result<()> {
             "startup" => startup::measure(&lab, &options).await,
             "search" => search::measure(&lab, &options).await,
             "live" => live::measure(&lab, &options).await,
+            "live-crowd" => crowd::measure(&lab, options.watchers, options.rounds, options.time).await,
+            "live-latency" => latency::measure(&lab, options.watchers, options.time).await,
             "all" => {
                 votes::measure(&lab, &options).await?;
                 reads::measure(&lab, &options).await?;

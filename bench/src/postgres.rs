@@ -1,12 +1,18 @@
 //! A PostgreSQL server that waits for the disk, as one that keeps anybody's data does.
 
 use std::ffi::OsStr;
+use std::fs::File;
 use std::net::TcpListener;
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
+use rustix::process::{Pid, Signal, kill_process};
+
+/// How long a start may take.
+const START: Duration = Duration::from_secs(30);
 
 /// A server of our own; it ends when this is dropped.
 pub(crate) struct Postgres {
@@ -15,6 +21,7 @@ pub(crate) struct Postgres {
     port: u16,
     /// The ids of the user to be, where we are root: the server refuses to run as that.
     user: Option<(u32, u32)>,
+    server: Option<Child>,
 }
 
 impl Postgres {
@@ -28,19 +35,34 @@ impl Postgres {
             chown(&folder, Some(user), Some(group))?;
         }
         let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
-        let postgres = Postgres { programs, folder, port, user };
+        let mut postgres = Postgres { programs, folder, port, user, server: None };
         let data = postgres.folder.join("data");
         let initdb =
             ["--username=upshelf", "--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8", "--pgdata"];
         postgres.run("initdb", initdb.iter().map(OsStr::new).chain([data.as_os_str()]))?;
-        let log = postgres.folder.join("server.log");
-        let options = format!(
-            "-p {port} -c listen_addresses=127.0.0.1 -c max_connections=200 -c unix_socket_directories={}",
-            postgres.folder.display()
-        );
-        let start = ["start", "--wait", "--silent", "--options"].map(OsStr::new);
-        let places = [OsStr::new("--pgdata"), data.as_os_str(), OsStr::new("--log"), log.as_os_str()];
-        postgres.run("pg_ctl", start.into_iter().chain([OsStr::new(&options)]).chain(places))?;
+        // Sent when this program ends, however it does: it asks the server to end its sessions and close.
+        let mut server = Command::new("setpriv");
+        server.args(["--pdeathsig", "INT"]);
+        if let Some((user, group)) = user {
+            server.arg("--clear-groups").args([format!("--reuid={user}"), format!("--regid={group}")]);
+        }
+        server.arg(postgres.programs.join("postgres"));
+        server.arg("-D").arg(&data).args(["-p", &port.to_string()]);
+        for setting in ["listen_addresses=127.0.0.1", "max_connections=200"] {
+            server.args(["-c", setting]);
+        }
+        server.arg("-c").arg(format!("unix_socket_directories={}", postgres.folder.display()));
+        let log = File::create(postgres.folder.join("server.log"))?;
+        server.current_dir("/").stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
+        postgres.server = Some(server.spawn().context("could not start PostgreSQL")?);
+        let begun = Instant::now();
+        let host = format!("--port={port}");
+        while let Err(error) =
+            postgres.run("pg_isready", ["--host=127.0.0.1", &host].map(OsStr::new).into_iter())
+        {
+            ensure!(begun.elapsed() < START, "{error:#}");
+            std::thread::sleep(Duration::from_millis(20));
+        }
         Ok(postgres)
     }
 
@@ -69,8 +91,7 @@ impl Postgres {
                 command
             }
         };
-        // The server outlives pg_ctl and would hold a pipe open.
-        let errors = std::fs::File::create(self.folder.join("errors.log"))?;
+        let errors = File::create(self.folder.join("errors.log"))?;
         command.args(args).current_dir("/").stdin(Stdio::null()).stdout(Stdio::null()).stderr(errors);
         let status = command.status().with_context(|| format!("could not run {}", program.display()))?;
         if !status.success() {
@@ -83,11 +104,11 @@ impl Postgres {
 
 impl Drop for Postgres {
     fn drop(&mut self) {
-        let data = self.folder.join("data");
-        let stop = ["stop", "--mode=fast", "--silent", "--pgdata"].map(OsStr::new);
-        if let Err(error) = self.run("pg_ctl", stop.into_iter().chain([data.as_os_str()])) {
-            eprintln!("{error:#}");
+        let Some(server) = &mut self.server else { return };
+        if let Some(id) = i32::try_from(server.id()).ok().and_then(Pid::from_raw) {
+            let _ = kill_process(id, Signal::INT);
         }
+        let _ = server.wait();
     }
 }
 
@@ -101,7 +122,7 @@ fn programs() -> Option<PathBuf> {
     folders.sort();
     let path = std::env::var_os("PATH").unwrap_or_default();
     let all = folders.into_iter().rev().chain(std::env::split_paths(&path));
-    all.into_iter().find(|folder: &PathBuf| Path::exists(&folder.join("pg_ctl")))
+    all.into_iter().find(|folder: &PathBuf| Path::exists(&folder.join("postgres")))
 }
 
 fn postgres_user() -> Result<(u32, u32)> {

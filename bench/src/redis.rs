@@ -10,6 +10,8 @@ use anyhow::{Context as _, Result, ensure};
 use rustix::time::{ClockId, clock_gettime};
 use tempfile::TempDir;
 
+use crate::server::tied;
+
 /// Microseconds of processor time for one call, and calls per second.
 pub(crate) type Cost = (f64, f64);
 
@@ -47,7 +49,7 @@ impl Server {
     pub(crate) fn start() -> Result<Server> {
         let folder = tempfile::Builder::new().prefix("upshelf-bench-").tempdir()?;
         let port = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
-        let child = Command::new("redis-server")
+        let child = tied("redis-server")
             .args(["--bind", "127.0.0.1", "--save", "", "--port", &port.to_string()])
             .current_dir(folder.path())
             .stdin(Stdio::null())

@@ -1,5 +1,6 @@
 //! A program that serves, as a process of its own.
 
+use std::ffi::OsStr;
 use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;
 use std::path::Path;
@@ -23,7 +24,7 @@ pub(crate) struct Server {
 impl Server {
     /// Starts a program and waits for its line `listening on http://HOST:PORT`.
     pub(crate) fn start(program: &Path, args: &[&str], settings: &Settings) -> Result<Server> {
-        let mut command = Command::new(program);
+        let mut command = tied(program);
         command.args(args).env_clear().envs(settings.iter().map(|(name, value)| (name, value)));
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
         let begun = Instant::now();
@@ -47,6 +48,13 @@ impl Server {
     pub(crate) fn memory(&self) -> Result<f64> {
         memory(self.child.id())
     }
+}
+
+/// A command whose program is asked to end when this one ends, however it does: nothing is left behind.
+pub(crate) fn tied(program: impl AsRef<OsStr>) -> Command {
+    let mut command = Command::new("setpriv");
+    command.args(["--pdeathsig", "TERM"]).arg(program);
+    command
 }
 
 /// The memory that a process holds now, in MiB.

@@ -108,6 +108,37 @@ test("the badge and the inbox tell of a new notice, with the site's own count", 
   assert.deepEqual(reader.faults, []);
 });
 
+test("what is read in one tab is read in all of them, and nothing is missed by it", async (t) => {
+  const suggestion = await suggest(mia);
+  const reader = await Person.at(browser, program, "mia");
+  await reader.go("/");
+  await reader.moving();
+  const tab = await reader.tab();
+  await tab.go("/notices");
+  await tab.moving();
+  const badge = (unread) => {
+    const shown = document.querySelector("summary [data-unread]");
+    return unread === "0" ? shown.hidden : !shown.hidden && shown.innerText.trim() === unread;
+  };
+  const before = unwrap(await mia.notices.unread()).unread;
+  unwrap(await ben.suggestions.comment(suggestion.id, "Good."));
+  for (const one of [reader, tab]) await one.until(badge, String(before + 1));
+  await tab.go("/notices");
+  await tab.moving();
+  const read = reader.until(badge, "0").then(() => performance.now());
+  const pressed = performance.now();
+  await tab.press("[name=up_to] ~ button");
+  t.diagnostic(`read in the other tab after ${Math.round((await read) - pressed)} ms`);
+  await tab.until(badge, "0");
+  // Elsewhere, too, and by whatever the member uses.
+  unwrap(await ben.suggestions.comment(suggestion.id, "Very good."));
+  for (const one of [reader, tab]) await one.until(badge, "1");
+  const [{ seq }] = unwrap(await mia.notices.list()).items;
+  unwrap(await mia.notices.markRead({ upTo: seq }));
+  for (const one of [reader, tab]) await one.until(badge, "0");
+  for (const one of [reader, tab]) assert.deepEqual(one.faults, []);
+});
+
 test("who looks at a resource hears that it was changed", async () => {
   const [resource] = unwrap(await ada.resources.list()).items;
   const reader = await Person.at(browser, program, null);

@@ -6,9 +6,10 @@ use aws_lc_rs::digest::{SHA256, digest};
 use aws_lc_rs::rand;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use upshelf_store::{ApiKey, ApiKeyId, Member, NewApiKey, Page, PageRequest, Scope};
+use upshelf_store::{ApiKey, ApiKeyId, Member, MemberId, NewApiKey, Page, PageRequest, Role, Scope};
 
 use crate::moderation::admins_only;
+use crate::news::{KEYS_CHANNEL, KeysNews};
 use crate::texts::KeyName;
 use crate::views::ApiKeyView;
 use crate::{Catalog, Refusal, Result};
@@ -69,22 +70,40 @@ impl Catalog {
         Ok((view, token))
     }
 
-    /// Finds whom a token signs in, and what it may do; `None` for one that is unknown, taken back, or of somebody shut
+    /// Finds whom a token signs in, by which key, and what it may do; `None` for one that is unknown, taken back, or of somebody shut
     /// out.
-    pub async fn find_api_key(&self, token: &str) -> Result<Option<(Member, Scopes)>> {
+    pub async fn find_api_key(&self, token: &str) -> Result<Option<(Member, ApiKeyId, Scopes)>> {
         if !token.starts_with(API_KEY_PREFIX) {
             return Ok(None);
         }
-        let Some(key) = self.store().read().await?.find_api_key(&hash(token)).await? else { return Ok(None) };
-        let member = self.find_member(key.member_id).await?.filter(|member| member.banned_at.is_none());
+        let mut tx = self.store().read().await?;
+        let Some(key) = tx.find_api_key(&hash(token)).await? else { return Ok(None) };
+        // Not as members are known by sight: what they are now is what the key is held to from here on.
+        let member = tx.find_member(key.member_id).await?.filter(|member| member.banned_at.is_none());
         let Some(member) = member else { return Ok(None) };
+        drop(tx);
         let now = self.clock().now();
         if key.last_used_at.is_none_or(|last| now.since(last) >= Duration::from_secs(60)) {
             let mut tx = self.store().write().await?;
             tx.touch_api_key(key.id, now).await?;
             tx.commit().await?;
         }
-        Ok(Some((member, Scopes(key.scopes.0))))
+        Ok(Some((member, key.id, Scopes(key.scopes.0))))
+    }
+
+    /// Says whether a key still lets in whom it let in as a `role`: it was not taken back, and they are neither shut out
+    /// nor less than that by now.
+    pub async fn does_api_key_hold(&self, id: ApiKeyId, role: Role) -> Result<bool> {
+        let mut tx = self.store().read().await?;
+        let Some(owner) = tx.find_api_key_owner(id).await? else { return Ok(false) };
+        let member = tx.find_member(owner).await?;
+        Ok(member.is_some_and(|member| member.banned_at.is_none() && member.role >= role))
+    }
+
+    /// Tells all processes that what came in by a member's keys is to be looked at again.
+    pub(crate) async fn publish_keys(&self, member_id: MemberId) {
+        let told = self.bus().publish_json(KEYS_CHANNEL, &KeysNews { member_id }).await;
+        told.expect("an id is plain JSON");
     }
 
     /// Lists API keys, newest first, those taken back included.
@@ -97,10 +116,11 @@ impl Catalog {
     pub async fn revoke_api_key(&self, admin: &Member, id: ApiKeyId) -> Result<()> {
         admins_only(admin)?;
         let mut tx = self.store().write().await?;
-        if !tx.revoke_api_key(id, self.clock().now()).await? {
-            return Err(Refusal::NotFound("API key").into());
-        }
-        Ok(tx.commit().await?)
+        let owner = tx.revoke_api_key(id, self.clock().now()).await?;
+        let owner = owner.ok_or(Refusal::NotFound("API key"))?;
+        tx.commit().await?;
+        self.publish_keys(owner).await;
+        Ok(())
     }
 }
 

@@ -82,8 +82,7 @@ impl Catalog {
             };
             let publication =
                 NoticeNews { seq: delivery.seq, unread: delivery.unread, notice: Some(&notice) };
-            let json = serde_json::to_vec(&publication).expect("a notice is plain JSON");
-            self.bus().publish(&notices_channel(delivery.member_id), json).await;
+            self.bus().publish(&notices_channel(delivery.member_id), publication.json()).await;
         }
         Ok(deliveries.iter().filter(|delivery| delivery.is_new).count())
     }

@@ -88,7 +88,7 @@ pub use names::{Email, Username, fold_name};
 pub use new_password::NewPassword;
 pub use news::{
     Change, ChangeNews, InboxNews, Listener, News, StandingNews, Topic, VOTES_CHANNEL, changes_channel,
-    notices_channel,
+    count_news, notices_channel,
 };
 pub use notices::NoticeKind;
 pub use passwords::PasswordSettings;

@@ -166,6 +166,7 @@ impl Catalog {
     async fn changed(&self, id: MemberId, stale: Stale) {
         self.inner.faces.forget(id);
         self.forget(stale).await;
+        self.publish_keys(id).await;
     }
 }
 

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use upshelf_bus::{Event, Subscription};
 use upshelf_store::{
-    Action, MemberId, Notice, ResourceId, ResourceStatus, Standing, SuggestionId, SuggestionKind, Tx,
+    Action, Inbox, MemberId, Notice, ResourceId, ResourceStatus, Standing, SuggestionId, SuggestionKind, Tx,
 };
 
 use crate::notices::notice_view;
@@ -14,6 +14,9 @@ use crate::{Catalog, Result};
 
 /// The channel on which standings are published.
 pub const VOTES_CHANNEL: &str = "suggestions:votes";
+
+/// The channel on which processes tell each other whose API keys may have ended; no client watches it.
+pub(crate) const KEYS_CHANNEL: &str = "upshelf:keys";
 
 /// What stands before a member in the name of the channel of their notices.
 const NOTICES: &str = "notifications:";
@@ -95,6 +98,30 @@ pub(crate) struct NoticeNews<'a> {
     pub(crate) notice: Option<&'a NoticeView>,
 }
 
+impl NoticeNews<'_> {
+    pub(crate) fn json(&self) -> Bytes {
+        serde_json::to_vec(self).expect("a notice is plain JSON").into()
+    }
+}
+
+/// Writes what a member is told whose notices are fewer unread: it looks like a notice, and has none.
+pub fn count_news(Inbox { seq, unread }: Inbox) -> Bytes {
+    NoticeNews { seq, unread, notice: None }.json()
+}
+
+/// What the same channel tells the site's processes when a member has read notices.
+#[derive(Serialize)]
+pub(crate) struct ReadNews {
+    pub(crate) read_up_to: i64,
+    pub(crate) unread: i64,
+}
+
+/// What the site's processes tell each other of API keys.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct KeysNews {
+    pub(crate) member_id: MemberId,
+}
+
 /// What happened to a resource.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -144,9 +171,15 @@ pub enum News {
         member: MemberId,
         /// Its number.
         seq: u64,
+        /// How many were unread when it came.
+        unread: i64,
         /// What is told.
         json: Bytes,
     },
+    /// A member has read notices.
+    Read(MemberId),
+    /// A member's API keys may sign in no longer, or for less.
+    Keys(MemberId),
     /// A resource changed.
     Change(ChangeNews),
     /// Something may have been missed: the database knows it.
@@ -173,13 +206,20 @@ impl Listener {
 }
 
 fn read(channel: &str, payload: &[u8]) -> Option<News> {
+    if channel == KEYS_CHANNEL {
+        return serde_json::from_slice(payload).ok().map(|KeysNews { member_id }| News::Keys(member_id));
+    }
     match Topic::find(channel)? {
         Topic::Votes => serde_json::from_slice(payload).ok().map(News::Standing),
         Topic::Notices(member) => {
             // Written anew: who publishes on Redis may break lines, and lines are what clients are sent.
             let value: serde_json::Value = serde_json::from_slice(payload).ok()?;
+            if value.get("read_up_to").is_some() {
+                return Some(News::Read(member));
+            }
             let seq = value.get("seq")?.as_u64()?;
-            Some(News::Notice { member, seq, json: value.to_string().into() })
+            let unread = value.get("unread")?.as_i64()?;
+            Some(News::Notice { member, seq, unread, json: value.to_string().into() })
         }
         Topic::Changes(resource) => {
             let news: ChangeNews = serde_json::from_slice(payload).ok()?;
@@ -195,6 +235,8 @@ pub struct InboxNews {
     pub life: String,
     /// The number of the last notice.
     pub seq: u64,
+    /// How many are not read.
+    pub unread: i64,
     /// What is told of each notice, by number; all with the present count of unread ones.
     pub told: Vec<(u64, Bytes)>,
 }
@@ -213,6 +255,11 @@ impl Catalog {
     /// Hears of the changes of all resources from now on.
     pub async fn hear_changes(&self) -> Listener {
         Listener(self.bus().subscribe_pattern(&format!("{CHANGES}*")).await)
+    }
+
+    /// Hears of API keys that may have ended from now on.
+    pub async fn hear_keys(&self) -> Listener {
+        Listener(self.bus().subscribe(KEYS_CHANNEL).await)
     }
 
     /// Says whether other processes may do things that are not heard of here.
@@ -244,7 +291,7 @@ impl Catalog {
         // What came between the two reads is published, too.
         let notices = notices.into_iter().filter(|notice| notice.seq <= inbox.seq);
         let told = notices.map(|notice| told(notice, inbox.unread)).collect();
-        Ok(InboxNews { life, seq: inbox.seq.cast_unsigned(), told })
+        Ok(InboxNews { life, seq: inbox.seq.cast_unsigned(), unread: inbox.unread, told })
     }
 
     async fn begin_life(&self) -> Result<String> {
@@ -255,10 +302,9 @@ impl Catalog {
         Ok(life)
     }
 
-    /// Gives the number of the last notice of each of these members.
-    pub async fn inbox_seqs(&self, members: &[MemberId]) -> Result<Vec<(MemberId, u64)>> {
-        let seqs = self.store().read().await?.list_notice_seqs(members).await?;
-        Ok(seqs.into_iter().map(|(member, seq)| (member, seq.cast_unsigned())).collect())
+    /// Says where the inbox of each of these members is.
+    pub async fn inboxes(&self, members: &[MemberId]) -> Result<Vec<(MemberId, Inbox)>> {
+        Ok(self.store().read().await?.list_inboxes(members).await?)
     }
 
     /// Gives the standings of all suggestions that are open.
@@ -316,7 +362,7 @@ fn told(notice: Notice, unread: i64) -> (u64, Bytes) {
     let seq = notice.seq;
     let view = notice_view(notice);
     let news = NoticeNews { seq, unread, notice: view.as_ref() };
-    (seq.cast_unsigned(), serde_json::to_vec(&news).expect("a notice is plain JSON").into())
+    (seq.cast_unsigned(), news.json())
 }
 
 #[cfg(test)]
@@ -333,6 +379,7 @@ mod tests {
             assert_eq!(Topic::find(odd), None, "{odd}");
         }
         assert_eq!(Topic::find(&format!("notifications:{}", id.simple())), None);
+        assert_eq!(Topic::find(KEYS_CHANNEL), None, "it is nobody's to watch");
     }
 
     #[test]
@@ -340,9 +387,10 @@ mod tests {
         let id = uuid::Uuid::from_u128(7);
         let notices = notices_channel(id.into());
         assert_eq!(read(&notices, b"{}"), None);
-        assert_eq!(read(&notices, b"{\"seq\":-1}"), None);
-        let read_again = News::Notice { member: id.into(), seq: 3, json: "{\"seq\":3}".into() };
-        assert_eq!(read(&notices, b"{\n\"seq\": 3}"), Some(read_again));
+        assert_eq!(read(&notices, b"{\"seq\":-1,\"unread\":1}"), None);
+        let json = "{\"seq\":3,\"unread\":1}".into();
+        let read_again = News::Notice { member: id.into(), seq: 3, unread: 1, json };
+        assert_eq!(read(&notices, b"{\n\"seq\": 3, \"unread\": 1}"), Some(read_again));
         let other =
             br#"{"resource_id":"00000000-0000-0000-0000-000000000001","change":"edited","version":2}"#;
         assert_eq!(read(&changes_channel(id.into()), other), None, "it names another resource");

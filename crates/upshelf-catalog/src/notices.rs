@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use upshelf_store::{Action, EmailWish, Member, Notice, NoticePreference, Page, PageRequest};
 
+use crate::news::{ReadNews, notices_channel};
 use crate::texts::Faults;
 use crate::views::NoticeView;
 use crate::{Catalog, Result};
@@ -136,9 +137,14 @@ impl Catalog {
     /// Marks a member's notices up to number `up_to` as read; gives how many are unread now.
     pub async fn read_notices(&self, member: &Member, up_to: i64) -> Result<i64> {
         let mut tx = self.store().write().await?;
-        tx.read_notices(member.id, up_to, self.clock().now()).await?;
+        let read = tx.read_notices(member.id, up_to, self.clock().now()).await?;
         let unread = tx.count_unread(member.id).await?;
         tx.commit().await?;
+        if read > 0 {
+            let news = ReadNews { read_up_to: up_to, unread };
+            let told = self.bus().publish_json(&notices_channel(member.id), &news).await;
+            told.expect("two numbers are plain JSON");
+        }
         Ok(unread)
     }
 

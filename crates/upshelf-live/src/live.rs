@@ -34,7 +34,7 @@ pub(crate) struct Inner<H: House> {
     pub(crate) hub: Hub,
     pub(crate) peers: Peers<H::Visitor>,
     pub(crate) tracker: TaskTracker,
-    closing: CancellationToken,
+    pub(crate) closing: CancellationToken,
     is_closed: AtomicBool,
     ids: AtomicU64,
     begun: Instant,
@@ -87,6 +87,13 @@ impl<H: House> Live<H> {
         if let Some(Channel::Stream(stream)) = self.inner.hub.find(channel) {
             let then = stream.hear(offset, data);
             self.go_on(stream, then);
+        }
+    }
+
+    /// Tells those who watch a stream something that has no number: it moves nobody on, and who is away does not get it.
+    pub fn mention(&self, channel: &str, data: &[u8]) {
+        if let Some(Channel::Stream(stream)) = self.inner.hub.find(channel) {
+            stream.mention(data);
         }
     }
 

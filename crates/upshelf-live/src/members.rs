@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::codes::{Close, Unsubscribe};
-use crate::outbox::{Line, Outbox};
+use crate::outbox::{Line, Mark, Outbox};
 use crate::wire;
 
 /// How many publications may come while a history is being read.
@@ -52,6 +52,7 @@ impl Members {
     }
 
     /// Gives all of them a publication, and gives those for whom it waits now.
+    #[must_use]
     pub(crate) fn give(&mut self, line: &Line) -> Vec<Arc<Outbox>> {
         let mut given = Vec::with_capacity(self.0.len());
         for member in self.0.values_mut() {
@@ -78,7 +79,7 @@ impl Members {
 
 impl Member {
     fn give(&mut self, line: &Line) {
-        let offset = line.mark.as_ref().map_or(0, |mark| mark.offset);
+        let Some(Mark { offset, .. }) = line.mark else { return self.outbox.queue(line.clone()) };
         if offset <= self.last {
             return;
         }

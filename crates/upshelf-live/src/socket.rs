@@ -3,6 +3,7 @@
 
 use std::collections::VecDeque;
 use std::future::poll_fn;
+use std::pin::pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -45,6 +46,9 @@ const BATCH: usize = 32 * 1024;
 
 /// How long a client may take to take leave.
 const FAREWELL: Duration = Duration::from_secs(2);
+
+/// How long one may take that had left too much unread: why it ends stands behind what the system holds for it already.
+const LAST_READING: Duration = Duration::from_secs(30);
 
 impl<H: House> Live<H> {
     /// Takes a WebSocket connection: gives the reply to its request, and serves it from then on. `known` is who came
@@ -119,13 +123,19 @@ async fn serve<H: House>(live: &Live<H>, upgraded: Upgraded, known: Welcome<H::V
     drop(dialogue);
     if let Some(End { code, reason }) = reason {
         let frame = CloseFrame { code, reason: reason.into() };
-        let leave = async {
+        let mut leave = pin!(async {
             socket.close(Some(frame)).await?;
             while socket.next().await.is_some_and(|message| message.is_ok()) {}
             Ok::<_, Error>(())
+        });
+        let has_left = u16::from(code) == Close::SLOW.code && {
+            let left = live.inner.closing.run_until_cancelled(leave.as_mut());
+            matches!(timeout(LAST_READING, left).await, Ok(Some(_)))
         };
-        // Nobody waits longer for who does not listen.
-        let _ = timeout(FAREWELL, leave).await;
+        if !has_left {
+            // Nobody waits longer for who does not listen.
+            let _ = timeout(FAREWELL, leave).await;
+        }
     }
 }
 

@@ -98,6 +98,14 @@ impl Stream {
         }
     }
 
+    /// Tells the members something that has no number.
+    pub(crate) fn mention(&self, data: &[u8]) {
+        let text = wire::push(&self.name, &wire::publication(None, data));
+        for outbox in self.state().members.give(&Line::from(text)) {
+            outbox.wake();
+        }
+    }
+
     /// Takes what a history says about where the stream is.
     ///
     /// A history with another epoch is that of another library: what the members have seen counts no more.

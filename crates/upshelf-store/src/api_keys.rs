@@ -106,10 +106,17 @@ impl Tx {
         Ok(page.page(rows, |key: &ApiKey| key.id))
     }
 
-    /// Takes an API key back. False when there is no such key, or it was taken back before.
-    pub async fn revoke_api_key(&mut self, id: ApiKeyId, now: Time) -> Result<bool> {
-        const SQL: &str = "UPDATE api_keys SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL";
-        on!(self, db => sqlx::query(SQL).bind(id).bind(now).execute(db).await.map(|done| done.rows_affected() > 0))
+    /// Finds whom an API key signs in, if it is valid.
+    pub async fn find_api_key_owner(&mut self, id: ApiKeyId) -> Result<Option<MemberId>> {
+        const SQL: &str = "SELECT member_id FROM api_keys WHERE id = $1 AND revoked_at IS NULL";
+        on!(self, db => sqlx::query_scalar(SQL).bind(id).fetch_optional(db).await).during("find an API key")
+    }
+
+    /// Takes an API key back; gives whom it signed in. `None` when there is no such key, or it was taken back before.
+    pub async fn revoke_api_key(&mut self, id: ApiKeyId, now: Time) -> Result<Option<MemberId>> {
+        const SQL: &str =
+            "UPDATE api_keys SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL RETURNING member_id";
+        on!(self, db => sqlx::query_scalar(SQL).bind(id).bind(now).fetch_optional(db).await)
             .during("take back an API key")
     }
 }

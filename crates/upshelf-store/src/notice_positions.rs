@@ -37,12 +37,16 @@ impl Tx {
             .during("list notices by number")
     }
 
-    /// Gives the number of the last notice of each of these members.
-    pub async fn list_notice_seqs(&mut self, members: &[MemberId]) -> Result<Vec<(MemberId, i64)>> {
-        let mut seqs = Vec::with_capacity(members.len());
+    /// Says where the inbox of each of these members is.
+    pub async fn list_inboxes(&mut self, members: &[MemberId]) -> Result<Vec<(MemberId, Inbox)>> {
+        let mut inboxes = Vec::with_capacity(members.len());
         for chunk in members.chunks(1_000) {
-            let rows: Vec<(MemberId, i64)> = on!(self, db => {
-                let mut sql = QueryBuilder::new("SELECT id, notice_seq FROM members WHERE id IN (");
+            let rows: Vec<(MemberId, i64, i64)> = on!(self, db => {
+                let mut sql = QueryBuilder::new(
+                    "SELECT id, notice_seq,
+                        (SELECT COUNT(*) FROM notices WHERE member_id = members.id AND read_at IS NULL)
+                    FROM members WHERE id IN (",
+                );
                 let mut list = sql.separated(", ");
                 for member in chunk {
                     list.push_bind(member);
@@ -50,9 +54,9 @@ impl Tx {
                 sql.push(")");
                 sql.build_query_as().persistent(false).fetch_all(db).await
             })
-            .during("list numbers of notices")?;
-            seqs.extend(rows);
+            .during("list inboxes")?;
+            inboxes.extend(rows.into_iter().map(|(member, seq, unread)| (member, Inbox { seq, unread })));
         }
-        Ok(seqs)
+        Ok(inboxes)
     }
 }

@@ -1,5 +1,6 @@
 //! Live channels: who may watch what, and what is told in them.
 
+mod counts;
 mod door;
 mod feeds;
 mod house;
@@ -17,7 +18,7 @@ pub(crate) use house::SiteHouse;
 use crate::settings::Settings;
 use crate::web::Parts;
 
-/// How often those who stay connected are asked about while ends of sessions are not heard of.
+/// How often those who stay connected are asked about while ends of sessions and keys are not heard of.
 const REVIEW: Duration = Duration::from_secs(4);
 
 /// Opens the live channels; what feeds them ends when the program closes.
@@ -39,7 +40,7 @@ pub(crate) fn is_degraded(catalog: &Catalog) -> bool {
     catalog.bus().is_degraded()
 }
 
-/// Closes the connections of those whose sessions have ended.
+/// Closes the connections of those whose sessions have ended, and while nothing is heard of that, whose keys have.
 async fn send_away(live: Live<SiteHouse>) {
     let mut ends = live.house().sessions().ends();
     let mut every = interval(REVIEW);
@@ -53,7 +54,7 @@ async fn send_away(live: Live<SiteHouse>) {
             _ = every.tick() => {
                 let house = live.house();
                 if house.sessions().is_degraded() || house.catalog().may_miss_news() {
-                    live.review(|visitor| visitor.session_id().is_some()).await;
+                    live.review(|visitor| visitor.is_member()).await;
                 }
             }
         }

@@ -11,12 +11,12 @@ import { Standings } from "./standings.js";
  */
 
 /**
- * A notice that came just now.
+ * A notice that came just now, or how many are unread now that some were read elsewhere.
  *
  * @typedef {object} LiveNotice
- * @property {number} seq
+ * @property {number} seq The notice's number; without one, that of the last.
  * @property {number} unread How many are not read: the site's own count, to be shown as it is.
- * @property {import("../schema.js").NoticeView | null} notice What it says; `null` where it has been put away meanwhile.
+ * @property {import("../schema.js").NoticeView | null} notice What it says; `null` where only the count is another one: some were read, or it was put away.
  */
 
 /**

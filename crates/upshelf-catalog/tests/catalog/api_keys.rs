@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use anyhow::Result;
-use upshelf_catalog::{API_KEY_PREFIX, Refusal};
+use upshelf_catalog::{API_KEY_PREFIX, News, Refusal};
 use upshelf_store::{PageRequest, Role, Scope};
 use upshelf_testkit::contract;
 
@@ -16,7 +16,7 @@ contract! {
         let (key, token) = catalog.add_api_key(&admin, "Bot", &[Scope::Write, Scope::Read, Scope::Write]).await?;
         assert!(token.starts_with(API_KEY_PREFIX) && token.len() > 40);
         assert_eq!(key.scopes, [Scope::Read, Scope::Write]);
-        let (member, scopes) = catalog.find_api_key(&token).await?.expect("it is valid");
+        let (member, _, scopes) = catalog.find_api_key(&token).await?.expect("it is valid");
         assert_eq!(member.id, admin.id);
         assert!(scopes.may(Scope::Write) && !scopes.may(Scope::Admin));
         for wrong in ["", "ups_", "ups_wrong", &token[4..], &format!("{token}x"), "ups_\0"] {
@@ -42,6 +42,26 @@ contract! {
         let (_, token) = catalog.add_api_key(&ada, "Bot", &[Scope::Admin]).await?;
         catalog.ban(&admin, ada.id, "leaves").await?;
         assert!(catalog.find_api_key(&token).await?.is_none());
+        Ok(())
+    }
+
+    async fn a_key_holds_for_whom_it_let_in_until_it_or_they_are_less(site: &Site) -> Result<()> {
+        let (ada, joan) = (site.officer("ada", Role::Admin).await, site.officer("joan", Role::Admin).await);
+        let catalog = &site.catalog;
+        let mut heard = catalog.hear_keys().await;
+        let (key, _) = catalog.add_api_key(&ada, "Bot", &[Scope::Read]).await?;
+        let (other, _) = catalog.add_api_key(&ada, "Other", &[Scope::Read]).await?;
+        assert!(catalog.does_api_key_hold(key.id, Role::Admin).await?);
+        catalog.revoke_api_key(&joan, key.id).await?;
+        assert_eq!(heard.next().await, Some(News::Keys(ada.id)));
+        assert!(!catalog.does_api_key_hold(key.id, Role::Admin).await?);
+        catalog.change_role(&joan, ada.id, Role::Curator).await?;
+        assert_eq!(heard.next().await, Some(News::Keys(ada.id)));
+        assert!(!catalog.does_api_key_hold(other.id, Role::Admin).await?);
+        assert!(catalog.does_api_key_hold(other.id, Role::Curator).await?, "who came in since is no more");
+        catalog.ban(&joan, ada.id, "leaves").await?;
+        assert_eq!(heard.next().await, Some(News::Keys(ada.id)));
+        assert!(!catalog.does_api_key_hold(other.id, Role::Curator).await?);
         Ok(())
     }
 

@@ -1,6 +1,6 @@
 use anyhow::{Context as _, Result};
 use upshelf_catalog::{Change, ChangeNews, News, StandingNews};
-use upshelf_store::{Role, Side};
+use upshelf_store::{Inbox, Role, Side};
 use upshelf_testkit::contract;
 
 use crate::fixture::Site;
@@ -30,7 +30,13 @@ contract! {
         assert_eq!((read.seq, &read.life), (2, &empty.life));
         assert_eq!(catalog.inbox_news(ada.id, None, 9).await?.told.len(), 0);
         assert_eq!(catalog.inbox_news(ada.id, Some(0), 1).await?.told.len(), 1);
-        assert_eq!(catalog.inbox_seqs(&[ada.id]).await?, [(ada.id, 2)]);
+        assert_eq!((read.unread, catalog.inboxes(&[ada.id]).await?), (2, vec![(ada.id, Inbox { seq: 2, unread: 2 })]));
+        catalog.read_notices(&ada, 1).await?;
+        assert_eq!(heard.next().await, Some(News::Read(ada.id)));
+        catalog.read_notices(&ada, 1).await?;
+        catalog.read_notices(&ada, 2).await?;
+        assert_eq!(heard.next().await, Some(News::Read(ada.id)), "what changes nothing is not told");
+        assert_eq!(catalog.inboxes(&[ada.id]).await?, [(ada.id, Inbox { seq: 2, unread: 0 })]);
         Ok(())
     }
 

@@ -159,6 +159,39 @@ async fn what_comes_while_a_history_is_read_comes_behind_it_and_once() {
 }
 
 #[tokio::test]
+async fn what_has_no_number_is_told_in_its_turn_and_moves_nobody_on() {
+    let place = open().await;
+    let desk = place.live.house();
+    let gate = desk.gate.write().await;
+    let mut client = place.client().await;
+    client.say(json!({ "id": 1, "connect": { "token": "ada" } })).await;
+    upshelf_testkit::wait_until("the history is asked for", PATIENCE, async || place.live.has("stream:ada"))
+        .await;
+    place.live.mention("stream:ada", b"0");
+    drop(gate);
+    let subscribed = client.hear().await;
+    assert_eq!(subscribed["connect"]["subs"]["stream:ada"]["offset"], 0);
+    assert_eq!(client.publication().await, json!({ "data": 0 }), "it waits for the reply");
+    desk.keep("1");
+    place.live.publish("stream:ada", 1, b"1");
+    place.live.mention("stream:ada", b"7");
+    desk.keep("2");
+    place.live.publish("stream:ada", 2, b"2");
+    for one in [json!({ "offset": 1, "data": 1 }), json!({ "data": 7 }), json!({ "offset": 2, "data": 2 })] {
+        assert_eq!(client.publication().await, one);
+    }
+    drop(client);
+    let mut again = place.client().await;
+    let subs = json!({ "stream:ada": { "recover": true, "offset": 1, "epoch": "e" } });
+    again.say(json!({ "id": 1, "connect": { "token": "ada", "subs": subs } })).await;
+    let recovered = again.hear().await["connect"]["subs"]["stream:ada"].take();
+    assert_eq!(
+        (&recovered["recovered"], &recovered["publications"]),
+        (&json!(true), &json!([{ "offset": 2, "data": 2 }]))
+    );
+}
+
+#[tokio::test]
 async fn publications_that_come_in_another_order_are_put_into_theirs() {
     let place = open().await;
     let desk = place.live.house();

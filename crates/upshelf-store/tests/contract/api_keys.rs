@@ -27,8 +27,10 @@ contract! {
         assert_eq!((found.id, found.member_id, found.scopes.0), (new.id, ada, new.scopes.clone()));
         assert_eq!(tx.find_api_key("another").await?, None);
         let later = f.pass(1);
-        assert!(tx.revoke_api_key(new.id, later).await?);
-        assert!(!tx.revoke_api_key(new.id, f.pass(1)).await?);
+        assert_eq!(tx.find_api_key_owner(new.id).await?, Some(ada));
+        assert_eq!(tx.revoke_api_key(new.id, later).await?, Some(ada));
+        assert_eq!(tx.revoke_api_key(new.id, f.pass(1)).await?, None);
+        assert_eq!(tx.find_api_key_owner(new.id).await?, None);
         assert_eq!(tx.find_api_key("hash").await?, None);
         let listed = tx.list_api_keys(&PageRequest::first(9)).await?.items;
         assert_eq!(listed[0].revoked_at, Some(later), "it stays in the list");

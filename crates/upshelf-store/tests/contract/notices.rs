@@ -141,10 +141,10 @@ contract! {
         let behind = tx.list_notices_behind(ada, 1, 3).await?;
         assert_eq!(behind.iter().map(|notice| notice.seq).collect::<Vec<_>>(), [2, 3, 4]);
         assert!(tx.list_notices_behind(ada, 5, 3).await?.is_empty());
-        let mut seqs = tx.list_notice_seqs(&[ada, bob, nobody]).await?;
-        seqs.sort_by_key(|(_, seq)| *seq);
-        assert_eq!(seqs, [(bob, 0), (ada, 5)]);
-        assert!(tx.list_notice_seqs(&[]).await?.is_empty());
+        let mut inboxes = tx.list_inboxes(&[ada, bob, nobody]).await?;
+        inboxes.sort_by_key(|(_, inbox)| inbox.seq);
+        assert_eq!(inboxes, [(bob, Inbox { seq: 0, unread: 0 }), (ada, Inbox { seq: 5, unread: 3 })]);
+        assert!(tx.list_inboxes(&[]).await?.is_empty());
         Ok(())
     }
 

@@ -7,7 +7,7 @@ use axum::http::request::Parts;
 use jiff::SignedDuration;
 use upshelf_catalog::{API_KEY_PREFIX, Refusal, Scopes};
 use upshelf_session::Identity;
-use upshelf_store::{self as store, MemberId, Role, Scope};
+use upshelf_store::{self as store, ApiKeyId, MemberId, Role, Scope};
 
 use crate::cookies;
 use crate::problem::{Problem, Result};
@@ -29,8 +29,8 @@ pub(crate) enum Caller {
 pub(crate) enum Proof {
     /// With the token of a session.
     Session(Identity),
-    /// With an API key of these scopes.
-    Key(Scopes),
+    /// With this API key of these scopes.
+    Key(ApiKeyId, Scopes),
 }
 
 impl Caller {
@@ -86,13 +86,13 @@ async fn by_session(token: &str, web: &Web) -> Result<Caller> {
 }
 
 async fn by_key(key: &str, parts: &Parts, web: &Web) -> Result<Caller> {
-    let Some((member, scopes)) = web.catalog().find_api_key(key).await? else {
+    let Some((member, id, scopes)) = web.catalog().find_api_key(key).await? else {
         return Ok(Caller::Refused(Problem::unauthorized("token_invalid", "The API key is not valid.")));
     };
     if !scopes.may(if parts.method.is_safe() { Scope::Read } else { Scope::Write }) {
         return Ok(Caller::Refused(Problem::forbidden("scope_missing", "This API key may only read.")));
     }
-    Ok(admit(Some(member), Proof::Key(scopes)))
+    Ok(admit(Some(member), Proof::Key(id, scopes)))
 }
 
 fn admit(member: Option<impl Into<Arc<store::Member>>>, proof: Proof) -> Caller {
@@ -179,7 +179,7 @@ impl FromRequestParts<Web> for Admin {
             return Err(Refusal::NotAllowed("admin").into());
         }
         match &member.proof {
-            Proof::Key(scopes) if !scopes.may(Scope::Admin) => {
+            Proof::Key(_, scopes) if !scopes.may(Scope::Admin) => {
                 Err(Problem::forbidden("scope_missing", "This API key has no scope \"admin\"."))
             }
             _ => Ok(Admin(member)),
@@ -196,7 +196,7 @@ impl FromRequestParts<Web> for Session {
     async fn from_request_parts(parts: &mut Parts, web: &Web) -> Result<Session> {
         match Member::from_request_parts(parts, web).await?.proof {
             Proof::Session(identity) => Ok(Session(identity)),
-            Proof::Key(_) => {
+            Proof::Key(..) => {
                 Err(Problem::forbidden("session_needed", "This takes a sign-in, not an API key."))
             }
         }

@@ -15,10 +15,10 @@ use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::house::{MOST_SHOWN, SiteHouse, Visitor};
+use super::house::{MOST_SHOWN, Pass, SiteHouse, Visitor};
 use crate::cookies;
 use crate::edge::is_own_origin;
-use crate::extract::{Caller, Limited, MaybeMember, Proof, Query};
+use crate::extract::{Caller, Limited, MaybeMember, Query};
 use crate::limits::Connect;
 use crate::problem::{Problem, Result};
 use crate::serve::Place;
@@ -69,8 +69,7 @@ fn is_from_here(web: &Web, headers: &HeaderMap) -> bool {
 fn welcome(web: &Web, caller: &Caller) -> Welcome<Visitor> {
     let house: &SiteHouse = web.live().house();
     match caller {
-        Caller::Member(member, Proof::Session(identity)) => house.welcome(member.id, Some(*identity)),
-        Caller::Member(member, Proof::Key(_)) => house.welcome(member.id, None),
+        Caller::Member(member, proof) => house.welcome(member.id, Pass::of(member, proof)),
         Caller::Nobody | Caller::Refused(_) => house.welcome_anybody(),
     }
 }
@@ -111,10 +110,7 @@ async fn events(
 ) -> Result<Response> {
     let house = web.live().house();
     let mut welcome = match &member {
-        Some(member) => match &member.proof {
-            Proof::Session(identity) => house.welcome(member.id, Some(*identity)),
-            Proof::Key(_) => house.welcome(member.id, None),
-        },
+        Some(member) => house.welcome(member.id, Pass::of(member, &member.proof)),
         None => house.welcome_anybody(),
     };
     welcome.channels.clear();

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use tokio::sync::SetOnce;
 use tokio::time::{MissedTickBehavior, interval};
-use upshelf_catalog::{Listener, News, Result, Topic, VOTES_CHANNEL, changes_channel, notices_channel};
+use upshelf_catalog::{
+    Listener, News, Result, Topic, VOTES_CHANNEL, changes_channel, count_news, notices_channel,
+};
 use upshelf_live::{Kind, Live};
 use upshelf_store::{MemberId, ResourceId};
 
@@ -38,9 +40,11 @@ pub(super) enum Kinds {
     Votes,
     Notices,
     Changes,
+    /// Of API keys that may have ended.
+    Keys,
 }
 
-pub(super) const ALL: [Kinds; 3] = [Kinds::Votes, Kinds::Notices, Kinds::Changes];
+pub(super) const ALL: [Kinds; 4] = [Kinds::Votes, Kinds::Notices, Kinds::Changes, Kinds::Keys];
 
 impl Kinds {
     fn feed(self, house: &SiteHouse) -> &Feed {
@@ -48,6 +52,7 @@ impl Kinds {
             Kinds::Votes => &house.votes,
             Kinds::Notices => &house.notices,
             Kinds::Changes => &house.changes,
+            Kinds::Keys => &house.keys,
         }
     }
 
@@ -56,6 +61,7 @@ impl Kinds {
             Kinds::Votes => house.catalog().hear_votes().await,
             Kinds::Notices => house.catalog().hear_notices().await,
             Kinds::Changes => house.catalog().hear_changes().await,
+            Kinds::Keys => house.catalog().hear_keys().await,
         }
     }
 }
@@ -69,14 +75,27 @@ pub(super) async fn follow(kind: Kinds, live: Live<SiteHouse>) {
     while let Some(news) = listener.next().await {
         match news {
             News::Standing(news) => live.put(VOTES_CHANNEL, [item(&news)]),
-            News::Notice { member, seq, json } => live.publish(&notices_channel(member), seq, &json),
+            News::Notice { member, seq, unread, json } => {
+                let channel = notices_channel(member);
+                live.publish(&channel, seq, &json);
+                if live.has(&channel) {
+                    live.house().counts.told(member, unread);
+                }
+            }
+            News::Read(member) => {
+                if live.has(&notices_channel(member)) {
+                    live.house().counts.doubt(member);
+                    or_say_so(kind, look_at_inboxes(&live, &[member]).await);
+                }
+            }
+            News::Keys(member) => live.review(|visitor| visitor.key_of() == Some(member)).await,
             News::Change(news) => {
                 let channel = changes_channel(news.resource_id);
                 if live.has(&channel) && live.house().is_new(&news) {
                     live.announce(&channel, written(&news));
                 }
             }
-            News::Missed => look_or_say_so(&live, kind).await,
+            News::Missed => or_say_so(kind, look(&live, kind).await),
         }
     }
 }
@@ -89,16 +108,19 @@ pub(super) async fn keep_up(live: Live<SiteHouse>) {
     loop {
         every.tick().await;
         rounds += 1;
+        let doubted = live.house().counts.doubted();
         if live.house().catalog().may_miss_news() || rounds % ANYWAY == 0 {
-            for kind in ALL {
-                look_or_say_so(&live, kind).await;
+            for kind in [Kinds::Votes, Kinds::Notices, Kinds::Changes] {
+                or_say_so(kind, look(&live, kind).await);
             }
+        } else if !doubted.is_empty() {
+            or_say_so(Kinds::Notices, look_at_inboxes(&live, &doubted).await);
         }
     }
 }
 
-async fn look_or_say_so(live: &Live<SiteHouse>, kind: Kinds) {
-    if let Err(error) = look(live, kind).await {
+fn or_say_so(kind: Kinds, looked: Result<()>) {
+    if let Err(error) = looked {
         // The next look finds it.
         tracing::debug!(error = &error as &dyn std::error::Error, ?kind, "could not look for news");
     }
@@ -115,10 +137,10 @@ async fn look(live: &Live<SiteHouse>, kind: Kinds) -> Result<()> {
         Kinds::Notices => {
             let members: Vec<MemberId> =
                 live.channels(Kind::Stream).iter().filter_map(|name| member(name)).collect();
-            for (member, seq) in house.catalog().inbox_seqs(&members).await? {
-                live.look(&notices_channel(member), Some(seq));
-            }
+            house.counts.keep(&members);
+            look_at_inboxes(live, &members).await?;
         }
+        Kinds::Keys => live.review(|visitor| visitor.key_of().is_some()).await,
         Kinds::Changes => {
             let watched: HashSet<ResourceId> =
                 live.channels(Kind::Brief).iter().filter_map(|name| resource(name)).collect();
@@ -128,6 +150,19 @@ async fn look(live: &Live<SiteHouse>, kind: Kinds) -> Result<()> {
                     live.announce(&changes_channel(news.resource_id), written(&news));
                 }
             }
+        }
+    }
+    Ok(())
+}
+
+/// Tells members of notices that were not heard of here, and of counts that are others than those that were told.
+async fn look_at_inboxes(live: &Live<SiteHouse>, members: &[MemberId]) -> Result<()> {
+    let house = live.house();
+    for (member, inbox) in house.catalog().inboxes(members).await? {
+        let channel = notices_channel(member);
+        live.look(&channel, Some(inbox.seq.cast_unsigned()));
+        if house.counts.told(member, inbox.unread) {
+            live.mention(&channel, &count_news(inbox));
         }
     }
     Ok(())

@@ -8,10 +8,12 @@ use serde_json::Value;
 use upshelf_catalog::{Catalog, ChangeNews, StandingNews, Topic};
 use upshelf_live::{Code, House, Item, Kind, Opening, Past, Publication, Turned, Welcome};
 use upshelf_session::{self as session, Identity, Sessions};
-use upshelf_store::{MemberId, ResourceId, Store, SuggestionId};
+use upshelf_store::{self as store, ApiKeyId, MemberId, ResourceId, Role, Store, SuggestionId};
 use uuid::Uuid;
 
+use super::counts::Counts;
 use super::feeds::Feed;
+use crate::extract::Proof;
 
 /// The most suggestions that a subscription can be limited to: more than a page shows.
 pub(crate) const MOST_SHOWN: usize = 200;
@@ -23,6 +25,8 @@ pub(crate) struct SiteHouse {
     pub(super) votes: Feed,
     pub(super) notices: Feed,
     pub(super) changes: Feed,
+    pub(super) keys: Feed,
+    pub(super) counts: Counts,
     /// Of each resource that is watched, the version that was told of last.
     versions: Mutex<HashMap<ResourceId, i64>>,
 }
@@ -31,13 +35,41 @@ pub(crate) struct SiteHouse {
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Visitor {
     member: Option<MemberId>,
-    /// None for one without a session: nobody in particular, or somebody with an API key.
-    session: Option<Identity>,
+    pass: Pass,
+}
+
+/// What lets somebody in.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) enum Pass {
+    /// Nothing: it is nobody in particular.
+    #[default]
+    None,
+    /// A session.
+    Session(Identity),
+    /// An API key, and what its member was then.
+    Key(ApiKeyId, Role),
+}
+
+impl Pass {
+    pub(super) fn of(member: &store::Member, proof: &Proof) -> Pass {
+        match proof {
+            Proof::Session(identity) => Pass::Session(*identity),
+            Proof::Key(id, _) => Pass::Key(*id, member.role),
+        }
+    }
 }
 
 impl Visitor {
     pub(crate) fn session_id(&self) -> Option<Uuid> {
-        self.session.map(|identity| identity.session_id)
+        match self.pass {
+            Pass::Session(identity) => Some(identity.session_id),
+            Pass::None | Pass::Key(..) => None,
+        }
+    }
+
+    /// Whose key it is that let them in.
+    pub(super) fn key_of(&self) -> Option<MemberId> {
+        self.member.filter(|_| matches!(self.pass, Pass::Key(..)))
     }
 
     pub(crate) fn is_member(&self) -> bool {
@@ -47,8 +79,16 @@ impl Visitor {
 
 impl SiteHouse {
     pub(crate) fn new(catalog: Catalog, sessions: Arc<Sessions<Store>>) -> SiteHouse {
-        let (votes, notices, changes) = (Feed::default(), Feed::default(), Feed::default());
-        SiteHouse { catalog, sessions, votes, notices, changes, versions: Mutex::default() }
+        SiteHouse {
+            catalog,
+            sessions,
+            votes: Feed::default(),
+            notices: Feed::default(),
+            changes: Feed::default(),
+            keys: Feed::default(),
+            counts: Counts::default(),
+            versions: Mutex::default(),
+        }
     }
 
     pub(crate) fn catalog(&self) -> &Catalog {
@@ -60,12 +100,17 @@ impl SiteHouse {
     }
 
     /// Lets a member in, who has a session or a key.
-    pub(crate) fn welcome(&self, member: MemberId, session: Option<Identity>) -> Welcome<Visitor> {
+    pub(crate) fn welcome(&self, member: MemberId, pass: Pass) -> Welcome<Visitor> {
         let now = self.catalog.clock().now().timestamp();
-        let left = session.map(|identity| identity.expires_at.duration_since(now));
+        let expires_in = match pass {
+            Pass::Session(identity) => {
+                Some(Duration::try_from(identity.expires_at.duration_since(now)).unwrap_or_default())
+            }
+            Pass::None | Pass::Key(..) => None,
+        };
         Welcome {
-            visitor: Visitor { member: Some(member), session },
-            expires_in: left.map(|left| Duration::try_from(left).unwrap_or_default()),
+            visitor: Visitor { member: Some(member), pass },
+            expires_in,
             may_renew: false,
             channels: vec![upshelf_catalog::notices_channel(member)],
         }
@@ -128,7 +173,7 @@ impl House for SiteHouse {
 
     async fn admit(&self, token: &str) -> Result<Welcome<Visitor>, Turned> {
         let identity = self.find_out(token).await?;
-        Ok(Welcome { may_renew: true, ..self.welcome(MemberId(identity.member_id), Some(identity)) })
+        Ok(Welcome { may_renew: true, ..self.welcome(MemberId(identity.member_id), Pass::Session(identity)) })
     }
 
     async fn renew(&self, visitor: &Visitor, token: &str) -> Result<Welcome<Visitor>, Turned> {
@@ -140,10 +185,18 @@ impl House for SiteHouse {
     }
 
     async fn may_stay(&self, visitor: &Visitor) -> bool {
-        let Some(identity) = visitor.session else { return true };
-        let now = self.catalog.clock().now().timestamp();
         // While it cannot be found out, nobody is sent away who was let in.
-        self.sessions.is_open(&identity, now).await.unwrap_or(true)
+        match visitor.pass {
+            Pass::None => true,
+            Pass::Session(identity) => {
+                let now = self.catalog.clock().now().timestamp();
+                self.sessions.is_open(&identity, now).await.unwrap_or(true)
+            }
+            Pass::Key(id, role) => {
+                self.keys.attend().await;
+                self.catalog.does_api_key_hold(id, role).await.unwrap_or(true)
+            }
+        }
     }
 
     async fn open(&self, visitor: &Visitor, channel: &str, data: &Value) -> Result<Opening, Code> {
@@ -178,6 +231,7 @@ impl House for SiteHouse {
     async fn past(&self, channel: &str, since: Option<u64>, limit: usize) -> Result<Past, Code> {
         let Some(Topic::Notices(member)) = Topic::find(channel) else { return Err(Code::NotAvailable) };
         let inbox = self.catalog.inbox_news(member, since, limit).await.map_err(failed)?;
+        self.counts.began(member, inbox.unread);
         let told = inbox.told.into_iter().map(|(offset, data)| Publication { offset, data });
         Ok(Past { epoch: inbox.life, top: inbox.seq, publications: told.collect() })
     }

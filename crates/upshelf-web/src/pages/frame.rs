@@ -47,9 +47,14 @@ impl Frame {
         assets::url(name)
     }
 
-    /// The URL of one of the site's scripts.
-    pub(crate) fn script(&self, name: &str) -> String {
-        scripts::url(name)
+    /// The URL of the pages' script.
+    pub(crate) fn script(&self) -> String {
+        scripts::url(scripts::PAGES)
+    }
+
+    /// The URLs of what that needs.
+    pub(crate) fn needed_scripts(&self) -> &'static [String] {
+        &scripts::NEEDED
     }
 
     /// Whether the page lies under `path`: then its entry in the menu is marked.

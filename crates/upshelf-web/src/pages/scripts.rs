@@ -2,7 +2,7 @@
 //! relative paths, so all lie under one name, made of the content of all, and browsers may keep them for ever.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
 use aws_lc_rs::digest::{Context, SHA256};
@@ -41,6 +41,45 @@ static SCRIPTS: LazyLock<Scripts> = LazyLock::new(|| {
     Scripts { hash: URL_SAFE_NO_PAD.encode(&context.finish().as_ref()[..9]), by_path }
 });
 
+/// What pages begin with.
+pub(crate) const PAGES: &str = "live.js";
+
+/// The URLs of what [`PAGES`] needs: without them a browser would find out file by file, from import to import.
+pub(crate) static NEEDED: LazyLock<Vec<String>> =
+    LazyLock::new(|| needed(PAGES, &SCRIPTS.by_path).iter().map(|path| url(path)).collect());
+
+fn needed(first: &str, by_path: &BTreeMap<String, Cow<'static, [u8]>>) -> Vec<String> {
+    let (mut found, mut waiting) = (BTreeSet::from([first.to_owned()]), vec![first.to_owned()]);
+    while let Some(path) = waiting.pop() {
+        let bytes = by_path.get(&path).map_or(&[][..], AsRef::as_ref);
+        waiting.extend(imports(&path, bytes).into_iter().filter(|import| found.insert(import.clone())));
+    }
+    found.remove(first);
+    found.into_iter().collect()
+}
+
+/// The paths of what a script imports, as our formatter writes it: the file stands on the statement's last line.
+fn imports(path: &str, bytes: &[u8]) -> Vec<String> {
+    let text = std::str::from_utf8(bytes).unwrap_or_default();
+    let begins = |line: &&str| ["import ", "export {", "} from "].iter().any(|word| line.starts_with(word));
+    let files = text.lines().filter(begins).filter_map(|line| line.split('"').nth(1));
+    files.map(|file| beside(path, file)).collect()
+}
+
+/// The path of a file as another one names it.
+fn beside(path: &str, file: &str) -> String {
+    let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
+    let mut parts: Vec<_> = folder.split('/').filter(|part| !part.is_empty()).collect();
+    for part in file.split('/') {
+        match part {
+            "." => {}
+            ".." => drop(parts.pop()),
+            part => parts.push(part),
+        }
+    }
+    parts.join("/")
+}
+
 /// The URL of one of the scripts.
 pub(crate) fn url(path: &str) -> String {
     format!("/assets/scripts/{}/{path}", SCRIPTS.hash)
@@ -64,22 +103,28 @@ mod tests {
     #[test]
     fn every_import_is_there() {
         for (path, bytes) in &SCRIPTS.by_path {
-            let text = std::str::from_utf8(bytes).expect("a script is text");
-            let imports =
-                text.lines().filter(|line| line.starts_with("import ") || line.starts_with("export {"));
-            for import in imports.filter_map(|line| line.split('"').nth(1)) {
-                let base = path.rsplit_once('/').map_or("", |(folder, _)| folder);
-                let mut parts: Vec<_> = base.split('/').filter(|part| !part.is_empty()).collect();
-                for part in import.split('/') {
-                    match part {
-                        "." => {}
-                        ".." => drop(parts.pop()),
-                        part => parts.push(part),
-                    }
-                }
-                assert!(SCRIPTS.by_path.contains_key(&parts.join("/")), "{path} imports {import}");
+            for import in imports(path, bytes) {
+                assert!(SCRIPTS.by_path.contains_key(&import), "{path} imports {import}");
             }
         }
+    }
+
+    #[test]
+    fn what_a_page_needs_is_named_at_once_and_nothing_else() {
+        let source = |text: &'static str| Cow::Borrowed(text.as_bytes());
+        let by_path = [
+            (
+                "a.js",
+                "/** A page's script. */\nimport { b } from \"./in/b.js\";\nexport { c } from \"./in/c.js\";\n",
+            ),
+            ("in/b.js", "import \"../d.js\";\n/** @type {import(\"../e.js\").E} */\n"),
+            ("in/c.js", "import { b } from \"./b.js\";\n"),
+            ("d.js", "import {\n  a,\n} from \"./a.js\";\n"),
+            ("e.js", ""),
+        ];
+        let by_path = by_path.map(|(path, text)| (path.to_owned(), source(text))).into();
+        assert_eq!(needed("a.js", &by_path), ["d.js", "in/b.js", "in/c.js"]);
+        assert!(NEEDED.contains(&url("client/index.js")) && !NEEDED.contains(&url(PAGES)));
     }
 
     #[test]

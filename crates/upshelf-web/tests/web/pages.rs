@@ -615,6 +615,14 @@ async fn scripts_find_each_other_under_a_name_of_the_content_of_all() {
         assert_eq!(file.headers["content-type"], "text/javascript; charset=utf-8");
         assert_eq!(file.headers["cache-control"], "public, max-age=31536000, immutable");
     }
+    let needed: Vec<&str> = home.split("<link rel=\"modulepreload\" href=\"").skip(1).collect();
+    let needed = needed.iter().map(|rest| rest.split('"').next().expect("it has an end"));
+    let mut needed: Vec<String> = needed.map(str::to_owned).collect();
+    for url in &needed {
+        assert_eq!(browser.get(url).await.status, StatusCode::OK, "{url}");
+    }
+    needed.retain(|url| url.ends_with("/client/index.js") || url.ends_with("/client/live/socket.js"));
+    assert_eq!(needed.len(), 2, "what is imported is named, and what that imports");
     let elsewhere = script.replacen("/assets/scripts/", "/assets/scripts/x", 1);
     app.anon().get(&elsewhere).await.refused(404, "not_found");
     app.anon().get(&format!("{folder}client/../live.js")).await.refused(404, "not_found");

@@ -1,8 +1,12 @@
 //! Live channels, watched by clients that others wrote.
 
+mod among_bad_ones;
 mod away;
+mod crowd;
+mod keys;
 mod others;
 mod processes;
+mod resources;
 
 use std::path::Path;
 use std::process::Command;

@@ -128,6 +128,19 @@ impl Site {
         format!("http://{}", self.at)
     }
 
+    /// Where the program listens.
+    pub(crate) fn at(&self) -> SocketAddr {
+        self.at
+    }
+
+    /// The most memory that the program has held so far, in bytes.
+    pub(crate) fn peak_memory(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.program.id()));
+        let status = status.expect("the program runs, on Linux");
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB"));
+        peak.and_then(|peak| peak.parse::<u64>().ok()).expect("Linux says so, in KiB") * 1024
+    }
+
     /// Somebody who holds a token.
     pub(crate) fn holder_of(&self, token: &str) -> Client {
         Client::new(self.at, Some(token))
@@ -200,6 +213,11 @@ pub(crate) struct Beside {
 }
 
 impl Beside {
+    /// Where the program listens.
+    pub(crate) fn at(&self) -> SocketAddr {
+        self.at
+    }
+
     /// Where the process listens.
     pub(crate) fn url(&self) -> String {
         format!("http://{}", self.at)

@@ -79,6 +79,13 @@ async fn clients_that_others_wrote_see_votes_notices_and_changes() {
         json!({ "offset": 1, "count": 0 })
     );
 
+    // What is read is told, and moves nobody on.
+    let read = ada.post("/api/v1/notifications/read", json!({ "up_to": 1 })).await;
+    assert_eq!(read["unread"], 0);
+    let told = "{\"data\":{\"seq\":1,\"unread\":0,\"notice\":null}}";
+    watchers.told(&format!("ada server-publication {notices} {told}")).await;
+    watchers.told(&format!("stream event {{\"channel\":\"{notices}\",\"pub\":{told}}}")).await;
+
     // A session that ends takes its connections with it.
     assert_eq!(ada.ask("POST", "/api/v1/auth/logout", None).await.status, 204);
     assert_eq!(watchers.told("ada disconnected").await, "3500");
