@@ -1,8 +1,10 @@
+use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use upshelf_throttle::Throttle;
@@ -13,6 +15,8 @@ use crate::config::{Config, Role};
 use crate::lock::Lock;
 use crate::site::Site;
 
+/// How many connections may wait to be taken: after a restart everybody comes back at once.
+const WAITING: u32 = 4_096;
 /// How long requests under way may take to end when the program closes.
 const REQUESTS: Duration = Duration::from_secs(10);
 
@@ -26,11 +30,9 @@ pub(super) async fn run(config: &Config) -> Result<()> {
     let mut signals = Signals::new()?;
     let listener = match config.role {
         Role::Worker => None,
-        Role::All | Role::Web => Some(
-            TcpListener::bind(config.addr)
-                .await
-                .with_context(|| format!("could not listen on {}", config.addr))?,
-        ),
+        Role::All | Role::Web => {
+            Some(listen(config.addr).with_context(|| format!("could not listen on {}", config.addr))?)
+        }
     };
     let metrics = match config.metrics_addr {
         Some(addr) => {
@@ -91,6 +93,15 @@ pub(super) async fn run(config: &Config) -> Result<()> {
         () = signals.next() => at_once(),
         () = tokio::time::sleep(CLOSING) => at_once(),
     }
+}
+
+/// Listens for those who are to be served.
+fn listen(addr: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if addr.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    // A process may take the place of one that has just ended.
+    socket.set_reuseaddr(true)?;
+    socket.bind(addr)?;
+    socket.listen(WAITING)
 }
 
 /// Opens the door for requests; what all processes share goes through Redis, where there is one.
