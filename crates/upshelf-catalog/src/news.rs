@@ -1,164 +1,23 @@
 //! What happens, as it is told to those who watch: heard on the bus, and read from the database where the bus may have
 //! been silent.
 
+mod channel;
+mod payload;
+
 use bytes::Bytes;
-use serde::{Deserialize, Serialize};
 use upshelf_bus::{Event, Subscription};
-use upshelf_store::{
-    Action, Inbox, MemberId, Notice, ResourceId, ResourceStatus, Standing, SuggestionId, SuggestionKind, Tx,
-};
+use upshelf_store::{Action, Inbox, MemberId, Notice, ResourceId, ResourceStatus, Tx};
 
+pub(crate) use self::channel::KEYS_CHANNEL;
+use self::channel::{CHANGES, NOTICES};
+pub use self::channel::{Topic, VOTES_CHANNEL, changes_channel, notices_channel};
+pub use self::payload::{Change, ChangeNews, StandingNews, count_news};
+pub(crate) use self::payload::{KeysNews, NoticeNews, ReadNews};
 use crate::notices::notice_view;
-use crate::views::NoticeView;
 use crate::{Catalog, Result};
-
-/// The channel on which standings are published.
-pub const VOTES_CHANNEL: &str = "suggestions:votes";
-
-/// The channel on which processes tell each other whose API keys may have ended; no client watches it.
-pub(crate) const KEYS_CHANNEL: &str = "upshelf:keys";
-
-/// What stands before a member in the name of the channel of their notices.
-const NOTICES: &str = "notifications:";
-
-/// What stands before a resource in the name of the channel of its changes.
-const CHANGES: &str = "resource:updates:";
 
 /// More open suggestions than anybody looks at; those with the highest scores are told of.
 const MOST_STANDINGS: u32 = 10_000;
-
-/// The channel on which a member's notices are published.
-pub fn notices_channel(member: MemberId) -> String {
-    format!("{NOTICES}{member}")
-}
-
-/// The channel on which a resource's changes are published.
-pub fn changes_channel(resource: ResourceId) -> String {
-    format!("{CHANGES}{resource}")
-}
-
-/// What a channel is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Topic {
-    /// The standings of all suggestions that are open.
-    Votes,
-    /// A member's notices.
-    Notices(MemberId),
-    /// A resource's changes.
-    Changes(ResourceId),
-}
-
-impl Topic {
-    /// Finds what the channel of this name is about.
-    pub fn find(channel: &str) -> Option<Topic> {
-        if channel == VOTES_CHANNEL {
-            return Some(Topic::Votes);
-        }
-        let notices =
-            channel.strip_prefix(NOTICES).and_then(|id| plain(id).map(|id| Topic::Notices(id.into())));
-        let changes =
-            || channel.strip_prefix(CHANGES).and_then(|id| plain(id).map(|id| Topic::Changes(id.into())));
-        notices.or_else(changes)
-    }
-}
-
-/// An id as we write it: one channel has one name.
-fn plain(text: &str) -> Option<uuid::Uuid> {
-    text.parse::<uuid::Uuid>().ok().filter(|id| id.to_string() == text)
-}
-
-/// What `suggestions:votes` tells everybody who listens.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct StandingNews {
-    /// Of which suggestion.
-    pub suggestion_id: SuggestionId,
-    /// Votes in favour.
-    pub up: i64,
-    /// Votes against.
-    pub down: i64,
-    /// `up` − `down`.
-    pub score: i64,
-    /// Grows by one with every change of the standing.
-    pub version: i64,
-}
-
-impl StandingNews {
-    /// Tells how a suggestion stands.
-    pub fn of(suggestion_id: SuggestionId, standing: Standing) -> StandingNews {
-        let Standing { up, down, score, version } = standing;
-        StandingNews { suggestion_id, up, down, score, version }
-    }
-}
-
-/// What `notifications:{memberId}` tells the member.
-#[derive(Serialize)]
-pub(crate) struct NoticeNews<'a> {
-    pub(crate) seq: i64,
-    pub(crate) unread: i64,
-    pub(crate) notice: Option<&'a NoticeView>,
-}
-
-impl NoticeNews<'_> {
-    pub(crate) fn json(&self) -> Bytes {
-        serde_json::to_vec(self).expect("a notice is plain JSON").into()
-    }
-}
-
-/// Writes what a member is told whose notices are fewer unread: it looks like a notice, and has none.
-pub fn count_news(Inbox { seq, unread }: Inbox) -> Bytes {
-    NoticeNews { seq, unread, notice: None }.json()
-}
-
-/// What the same channel tells the site's processes when a member has read notices.
-#[derive(Serialize)]
-pub(crate) struct ReadNews {
-    pub(crate) read_up_to: i64,
-    pub(crate) unread: i64,
-}
-
-/// What the site's processes tell each other of API keys.
-#[derive(Serialize, Deserialize)]
-pub(crate) struct KeysNews {
-    pub(crate) member_id: MemberId,
-}
-
-/// What happened to a resource.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Change {
-    /// It came onto the shelf.
-    Created,
-    /// Its words or its address changed.
-    Edited,
-    /// Its place changed.
-    Moved,
-    /// It was taken off the shelf.
-    Removed,
-    /// It was put back to an earlier version.
-    Reverted,
-}
-
-impl From<SuggestionKind> for Change {
-    fn from(kind: SuggestionKind) -> Change {
-        match kind {
-            SuggestionKind::Add => Change::Created,
-            SuggestionKind::Edit => Change::Edited,
-            SuggestionKind::Move => Change::Moved,
-            SuggestionKind::Remove => Change::Removed,
-        }
-    }
-}
-
-/// What `resource:updates:{resourceId}` tells everybody who listens.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ChangeNews {
-    /// Which resource.
-    pub resource_id: ResourceId,
-    /// What happened.
-    pub change: Change,
-    /// The resource's version after it.
-    pub version: i64,
-}
 
 /// Something that was heard.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -368,19 +227,6 @@ fn told(notice: Notice, unread: i64) -> (u64, Bytes) {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_channel_has_one_name() {
-        let id = uuid::Uuid::from_u128(7);
-        assert_eq!(Topic::find(VOTES_CHANNEL), Some(Topic::Votes));
-        assert_eq!(Topic::find(&notices_channel(id.into())), Some(Topic::Notices(id.into())));
-        assert_eq!(Topic::find(&changes_channel(id.into())), Some(Topic::Changes(id.into())));
-        for odd in ["", "suggestions", "notifications:", "notifications:7", "resource:updates:x"] {
-            assert_eq!(Topic::find(odd), None, "{odd}");
-        }
-        assert_eq!(Topic::find(&format!("notifications:{}", id.simple())), None);
-        assert_eq!(Topic::find(KEYS_CHANNEL), None, "it is nobody's to watch");
-    }
 
     #[test]
     fn what_makes_no_sense_is_no_news() {
