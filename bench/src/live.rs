@@ -91,36 +91,32 @@ pub(crate) async fn measure(lab: &Lab, options: &Options) -> Result<()> {
             "processor s per million arrived",
         ],
     );
-    for name in
-        ["Socket.IO 4.8 with its Redis adapter", "Upshelf, the last value wins", "Upshelf, with a history"]
-    {
+    let redis = redis::Server::start()?;
+    let script = redis.script("live.mjs", include_str!("../node/live.mjs"))?.display().to_string();
+    let settings = vec![("PATH".to_owned(), std::env::var("PATH").context("PATH is not set")?)];
+    let server = Server::start("node".as_ref(), &[&script, "serve", &redis.url()], &settings)?;
+    let mut emitter = Emitter::node(&script, &redis.url())?;
+    let cells = run(&Who::SocketIo, &server, &mut emitter, options).await?;
+    row(&[vec!["Socket.IO 4.8 with its Redis adapter".to_owned()], cells].concat());
+    drop((emitter, server, redis));
+
+    for has_history in [false, true] {
         let redis = redis::Server::start()?;
-        let (who, server, mut emitter) = match name.starts_with("Upshelf") {
-            true => {
-                let mut settings = lab.site(Engine::Sqlite, name)?;
-                settings.push(("UPSHELF_REDIS_URL".to_owned(), redis.url()));
-                settings.push(("UPSHELF_CONNECTIONS_PER_IP".to_owned(), (2 * watchers).to_string()));
-                lab.import(&settings, "json", &json_list(1))?;
-                let server = lab.serve(&settings)?;
-                set_up(server.at).await?;
-                let who = if name.ends_with("history") { changes(server.at).await? } else { Who::Votes };
-                (who, server, Emitter::Redis(redis.connect()?))
-            }
-            false => {
-                let script =
-                    redis.script("live.mjs", include_str!("../node/live.mjs"))?.display().to_string();
-                let path = std::env::var("PATH").context("PATH is not set")?;
-                let settings = vec![("PATH".to_owned(), path)];
-                let server = Server::start("node".as_ref(), &[&script, "serve", &redis.url()], &settings)?;
-                (Who::SocketIo, server, Emitter::node(&script, &redis.url())?)
-            }
-        };
-        let cells = run(&who, &server, &mut emitter, options).await?;
+        let name = if has_history { "Upshelf, with a history" } else { "Upshelf, the last value wins" };
+        let mut settings = lab.site(Engine::Sqlite, name)?;
+        settings.push(("UPSHELF_REDIS_URL".to_owned(), redis.url()));
+        settings.push(("UPSHELF_CONNECTIONS_PER_IP".to_owned(), (2 * watchers).to_string()));
+        lab.import(&settings, "json", &json_list(1))?;
+        let server = lab.serve(&settings)?;
+        set_up(server.at).await?;
+        let who = if has_history { changes(server.at).await? } else { Who::Votes };
+        let cells = run(&who, &server, &mut Emitter::Redis(redis.connect()?), options).await?;
         row(&[vec![name.to_owned()], cells].concat());
     }
     Ok(())
 }
 
+/// Watches the changes of the library's first resource.
 async fn changes(at: SocketAddr) -> Result<Who> {
     let first = request("GET", "/api/v1/resources?limit=1", None, None);
     let resources = Connection::open(at).await?.json(&first).await?;
@@ -332,12 +328,13 @@ impl Emitter {
         let (channel, json) = (who.channel(), who.update(update));
         match self {
             Emitter::Redis(stream) => {
-                write!(
-                    stream,
+                let command = format!(
                     "*3\r\n$7\r\nPUBLISH\r\n${}\r\n{channel}\r\n${}\r\n{json}\r\n",
                     channel.len(),
                     json.len()
-                )?;
+                );
+                // In one piece: the second of two would wait 40 ms for the acknowledgement of the first.
+                stream.write_all(command.as_bytes())?;
             }
             Emitter::Node(child) => {
                 writeln!(child.stdin.as_mut().context("standard input is piped")?, "{json}")?
