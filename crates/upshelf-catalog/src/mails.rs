@@ -71,12 +71,19 @@ impl Catalog {
         Ok(tx.commit().await?)
     }
 
+    /// Puts a mail down that the mail server has refused for good: it waits no more.
+    pub async fn note_refused_mail(&self, held: &HeldMail, refusal: &str) -> Result<()> {
+        let mut tx = self.store().write().await?;
+        tx.mark_mail_refused(held.mail.id, held.until, refusal).await?;
+        Ok(tx.commit().await?)
+    }
+
     /// Commits the sending of mails that wait in the outbox, as they do when there was no way out so far; gives how many.
     pub async fn send_waiting_mails(&self) -> Result<usize> {
         let (mut sent, mut after) = (0, None);
         loop {
             let mut tx = self.store().write().await?;
-            let waiting = tx.list_unsent_mails(after, JOBS).await?;
+            let waiting = tx.list_waiting_mails(after, JOBS).await?;
             let Some(last) = waiting.last().copied() else { return Ok(sent) };
             let mut jobs = Batch::default();
             for mail in &waiting {

@@ -25,6 +25,8 @@ pub struct Mail {
     pub created_at: Time,
     /// When it was handed to the mail server; `null` when not yet.
     pub sent_at: Option<Time>,
+    /// Why it is not tried again, as when the mail server refused it for good; `null` when it may be.
+    pub refusal: Option<String>,
 }
 
 /// What a new mail is made of.
@@ -78,17 +80,18 @@ impl Tx {
     /// Finds a mail.
     pub async fn find_mail(&mut self, id: MailId) -> Result<Option<Mail>> {
         const SQL: &str =
-            "SELECT id, message_key, recipient, subject, body, html, unsubscribe_url, created_at, sent_at
+            "SELECT id, message_key, recipient, subject, body, html, unsubscribe_url, created_at, sent_at, refusal
             FROM mails WHERE id = $1";
         on!(self, db => sqlx::query_as(SQL).bind(id).fetch_optional(db).await).during("find a mail")
     }
 
-    /// Lists mails that are not sent yet, oldest first, from behind `after` on.
-    pub async fn list_unsent_mails(&mut self, after: Option<MailId>, limit: u32) -> Result<Vec<MailId>> {
-        const SQL: &str = "SELECT id FROM mails WHERE sent_at IS NULL AND id > $1 ORDER BY id LIMIT $2";
+    /// Lists mails that are neither sent yet nor refused for good, oldest first, from behind `after` on.
+    pub async fn list_waiting_mails(&mut self, after: Option<MailId>, limit: u32) -> Result<Vec<MailId>> {
+        const SQL: &str = "SELECT id FROM mails
+            WHERE sent_at IS NULL AND refusal IS NULL AND id > $1 ORDER BY id LIMIT $2";
         let after = after.unwrap_or(MailId(uuid::Uuid::nil()));
         on!(self, db => sqlx::query_scalar(SQL).bind(after).bind(i64::from(limit)).fetch_all(db).await)
-            .during("list unsent mails")
+            .during("list waiting mails")
     }
 
     /// Takes an unsent mail in hand until `until`, for one worker at a time. False when another has it at `now`, it was
@@ -108,9 +111,17 @@ impl Tx {
             .during("put a mail down")
     }
 
+    /// Puts a mail down that the mail server has refused for good, with what it said. Only who holds it until `until` can.
+    pub async fn mark_mail_refused(&mut self, id: MailId, until: Time, refusal: &str) -> Result<()> {
+        const SQL: &str =
+            "UPDATE mails SET held_until = NULL, refusal = $3 WHERE id = $1 AND held_until = $2";
+        on!(self, db => sqlx::query(SQL).bind(id).bind(until).bind(refusal).execute(db).await.map(|_| ()))
+            .during("note that a mail was refused")
+    }
+
     /// Notes that a mail was handed to the mail server. False when there is no such mail, or it was noted before.
     pub async fn mark_mail_sent(&mut self, id: MailId, now: Time) -> Result<bool> {
-        const SQL: &str = "UPDATE mails SET sent_at = $2 WHERE id = $1 AND sent_at IS NULL";
+        const SQL: &str = "UPDATE mails SET sent_at = $2, refusal = NULL WHERE id = $1 AND sent_at IS NULL";
         on!(self, db => sqlx::query(SQL).bind(id).bind(now).execute(db).await.map(|done| done.rows_affected() > 0))
             .during("note that a mail was sent")
     }
@@ -118,7 +129,7 @@ impl Tx {
     /// Lists mails, sent or not, newest first.
     pub async fn list_mails(&mut self, page: &PageRequest) -> Result<Page<Mail>> {
         const SQL: &str =
-            "SELECT id, message_key, recipient, subject, body, html, unsubscribe_url, created_at, sent_at
+            "SELECT id, message_key, recipient, subject, body, html, unsubscribe_url, created_at, sent_at, refusal
             FROM mails WHERE id < $1 ORDER BY id DESC LIMIT $2";
         let before = page.after()?.unwrap_or(MailId(uuid::Uuid::max()));
         let rows = on!(self, db => sqlx::query_as(SQL).bind(before).bind(page.fetch()).fetch_all(db).await)

@@ -127,8 +127,9 @@ pub(crate) async fn send(
             Err(error.into())
         }
         Err(Undelivered::Never(error)) => {
-            catalog.put_mail_down(&held).await?;
-            Ok(Outcome::Fail(format!("{error:#}")))
+            let refusal = format!("{error:#}");
+            catalog.note_refused_mail(&held, &refusal).await?;
+            Ok(Outcome::Fail(refusal))
         }
     }
 }

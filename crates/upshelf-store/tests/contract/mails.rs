@@ -34,18 +34,36 @@ contract! {
         Ok(())
     }
 
-    async fn a_mail_is_unsent_until_it_is_noted(f: &Fixture) -> Result<()> {
+    async fn a_mail_waits_until_it_is_noted(f: &Fixture) -> Result<()> {
         let (first, second) = (mail(f, "one"), mail(f, "two"));
         let mut tx = f.write().await;
         tx.add_mail(&first).await?;
         tx.add_mail(&second).await?;
-        assert_eq!(tx.list_unsent_mails(None, 1).await?, [first.id]);
-        assert_eq!(tx.list_unsent_mails(Some(first.id), 9).await?, [second.id]);
+        assert_eq!(tx.list_waiting_mails(None, 1).await?, [first.id]);
+        assert_eq!(tx.list_waiting_mails(Some(first.id), 9).await?, [second.id]);
         let later = f.pass(5);
         assert!(tx.mark_mail_sent(first.id, later).await?);
         assert!(!tx.mark_mail_sent(first.id, f.pass(5)).await?);
-        assert_eq!(tx.list_unsent_mails(None, 9).await?, [second.id]);
+        assert_eq!(tx.list_waiting_mails(None, 9).await?, [second.id]);
         assert_eq!(tx.find_mail(first.id).await?.and_then(|mail| mail.sent_at), Some(later));
+        Ok(())
+    }
+
+    async fn a_mail_that_was_refused_waits_no_more_and_can_be_tried_again(f: &Fixture) -> Result<()> {
+        let first = mail(f, "one");
+        let mut tx = f.write().await;
+        tx.add_mail(&first).await?;
+        let (now, until) = (f.now(), f.now().after(Duration::from_secs(60)));
+        assert!(tx.hold_mail(first.id, now, until).await?);
+        tx.mark_mail_refused(first.id, now, "not mine").await?;
+        assert_eq!(tx.list_waiting_mails(None, 9).await?, [first.id], "only who holds it can say so");
+        tx.mark_mail_refused(first.id, until, "550 no such mailbox").await?;
+        assert!(tx.list_waiting_mails(None, 9).await?.is_empty());
+        let refusal = tx.find_mail(first.id).await?.and_then(|mail| mail.refusal);
+        assert_eq!(refusal.as_deref(), Some("550 no such mailbox"));
+        assert!(tx.hold_mail(first.id, now, until).await?, "an admin may want another try");
+        assert!(tx.mark_mail_sent(first.id, f.now()).await?);
+        assert_eq!(tx.find_mail(first.id).await?.and_then(|mail| mail.refusal), None);
         Ok(())
     }
 

@@ -56,6 +56,7 @@ mod tests {
             unsubscribe_url: Some(format!("https://shelf.example.org/unsubscribe/{}", "x".repeat(60))),
             created_at: Time::EPOCH,
             sent_at: None,
+            refusal: None,
         }
     }
 

@@ -3,7 +3,7 @@
 use anyhow::Result;
 use upshelf_catalog::{MailKind, NoticeKind, SendMail};
 use upshelf_queue::Options;
-use upshelf_store::{EmailWish, NoticePreference};
+use upshelf_store::{EmailWish, NoticePreference, PageRequest};
 use upshelf_testkit::{PostOffice, contract};
 
 use super::*;
@@ -50,7 +50,7 @@ contract! {
         }
         // As a job that was handed over, and then inserted again at the start of another process.
         let mut tx = site.catalog.store().read().await?;
-        let mails = tx.list_unsent_mails(None, 99).await?;
+        let mails = tx.list_waiting_mails(None, 99).await?;
         drop(tx);
         for mail in &mails {
             site.catalog.queue().push(&SendMail { mail: *mail }, Options::default()).await?;
@@ -79,12 +79,25 @@ contract! {
         let jobs = site.catalog.queue().jobs("email", State::Failed, None, 9).await?.jobs;
         let error = jobs[0].error.clone().unwrap_or_default();
         assert!(jobs[0].attempt == 1 && error.contains("no such mailbox"), "{error}");
-        assert_eq!(site.unsent().await, 1);
+        workers.close(LIMIT).await?;
+        let boss = site.officer("boss", Role::Admin).await;
+        let mails = site.catalog.mails(&boss, &PageRequest::first(9)).await?.items;
+        let refusal = mails[0].refusal.clone().unwrap_or_default();
+        assert!(refusal.contains("no such mailbox"), "{refusal}");
+
+        // Nor when the program starts again.
+        let workers = site.work(Some(&office.url())).await;
+        site.catalog.tell_of_security(ada.id, "two", "Another device signed in.").await?;
+        wait_until("the other mail has left", LIMIT, async || !office.taken().is_empty()).await;
+        assert_eq!((office.taken().len(), site.failed("email").await), (1, 1));
+        assert!(office.taken()[0].contains("Another device"));
         // Who has mended the mailbox says so.
         site.catalog.queue().retry_failed("email").await?;
-        wait_until("the mail has left", LIMIT, async || site.unsent().await == 0).await;
-        assert_eq!(office.taken().len(), 1);
-        workers.close(LIMIT).await
+        wait_until("the mail has left", LIMIT, async || office.taken().len() == 2).await;
+        workers.close(LIMIT).await?;
+        let mails = site.catalog.mails(&boss, &PageRequest::first(9)).await?.items;
+        assert!(mails.iter().all(|mail| mail.sent_at.is_some() && mail.refusal.is_none()));
+        Ok(())
     }
 
     async fn without_a_server_each_mail_becomes_a_file(site: &Site) -> Result<()> {

@@ -179,7 +179,7 @@ impl Site {
     /// How many mails have not left.
     async fn unsent(&self) -> usize {
         let mut tx = self.catalog.store().read().await.expect("a transaction begins");
-        tx.list_unsent_mails(None, 99).await.expect("a list").len()
+        tx.list_waiting_mails(None, 99).await.expect("a list").len()
     }
 
     async fn failed(&self, queue: &str) -> usize {
