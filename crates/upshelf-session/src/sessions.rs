@@ -94,7 +94,8 @@ impl<V: Vault> Sessions<V> {
         let token = self.verify(access_token, now).await?;
         let standing = match self.local.recall(token.session_id, now) {
             Some(standing) => standing,
-            None => self.look_up(token.member_id, token.session_id, now).await?,
+            // Apart: every request is as large as this, and few come here.
+            None => Box::pin(self.look_up(token.member_id, token.session_id, now)).await?,
         };
         identify(&token, standing, now)
     }
@@ -110,7 +111,7 @@ impl<V: Vault> Sessions<V> {
     pub async fn is_open(&self, identity: &Identity, now: Timestamp) -> Result<bool, Error> {
         let standing = match self.local.recall(identity.session_id, now) {
             Some(standing) => standing,
-            None => self.look_up(identity.member_id, identity.session_id, now).await?,
+            None => Box::pin(self.look_up(identity.member_id, identity.session_id, now)).await?,
         };
         Ok(match standing {
             Standing::Open { member_id, expires_at, idle_until, .. } => {

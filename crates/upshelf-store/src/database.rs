@@ -123,9 +123,11 @@ impl Store {
 
     /// Begins a transaction that only reads.
     pub async fn read(&self) -> Result<Tx> {
+        // Apart, here and below: a connection may have to be made, and what that takes (4 KB) would be part of whatever may
+        // come to ask the database, and be moved about with it.
         Ok(match &self.pools {
-            Pools::Sqlite { read, .. } => Tx::Sqlite(read.begin().await.during("begin reading")?),
-            Pools::Postgres(pool) => Tx::Postgres(pool.begin().await.during("begin reading")?),
+            Pools::Sqlite { read, .. } => Tx::Sqlite(Box::pin(read.begin()).await.during("begin reading")?),
+            Pools::Postgres(pool) => Tx::Postgres(Box::pin(pool.begin()).await.during("begin reading")?),
         })
     }
 
@@ -134,9 +136,9 @@ impl Store {
     pub async fn write(&self) -> Result<Tx> {
         Ok(match &self.pools {
             Pools::Sqlite { write, .. } => {
-                Tx::Sqlite(write.begin_with("BEGIN IMMEDIATE").await.during("begin writing")?)
+                Tx::Sqlite(Box::pin(write.begin_with("BEGIN IMMEDIATE")).await.during("begin writing")?)
             }
-            Pools::Postgres(pool) => Tx::Postgres(pool.begin().await.during("begin writing")?),
+            Pools::Postgres(pool) => Tx::Postgres(Box::pin(pool.begin()).await.during("begin writing")?),
         })
     }
 

@@ -135,7 +135,8 @@ impl Throttle {
             return Verdict::UNLIMITED;
         }
         let shared = match &self.shared {
-            Some(shared) => self.heard(shared.take(subject, policies, cost).await),
+            // Apart: every request is as large as this, also where there is no Redis.
+            Some(shared) => self.heard(Box::pin(shared.take(subject, policies, cost)).await),
             None => None,
         };
         let verdict = shared.unwrap_or_else(|| self.alone(subject, policies, cost, true));

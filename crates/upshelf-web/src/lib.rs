@@ -68,11 +68,12 @@ pub fn router_with(web: Web, more: Router<Web>) -> Router {
         .merge(described)
         .merge(openapi::router())
         .merge(pages::router())
-        .merge(live::router())
         .merge(more)
         .fallback(|| async { Problem::not_found("page") })
         .layer(from_fn_with_state(web.clone(), pages::look))
         .layer(CompressionLayer::new().compress_when(worth))
+        // Programs come here, and nothing of theirs is compressed.
+        .merge(live::router())
         .layer(from_fn_with_state(web.clone(), edge::edge))
         .with_state(web)
 }

@@ -2,7 +2,7 @@ use axum::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY, STRICT_TRANSPORT_SECURITY,
     X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
-use axum::http::{HeaderMap, HeaderName, HeaderValue};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::Response;
 
 use crate::web::Web;
@@ -28,6 +28,10 @@ pub(crate) enum Frames {
 
 /// Tells browsers what a reply must not do.
 pub(super) fn secure(web: &Web, reply: &mut Response) {
+    // It has no content that could do anything.
+    if reply.status() == StatusCode::SWITCHING_PROTOCOLS {
+        return;
+    }
     let frames = reply.extensions_mut().remove::<Frames>();
     let headers = reply.headers_mut();
     let mut set =

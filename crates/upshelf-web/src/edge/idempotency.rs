@@ -29,7 +29,8 @@ pub(super) async fn idempotency(web: Web, request: Request, next: Next) -> Respo
     if !request.headers().contains_key(&IDEMPOTENCY_KEY) {
         return next.run(request).await;
     }
-    once(&web, request, next).await.unwrap_or_else(IntoResponse::into_response)
+    // Apart: every request that writes is as large as this, and few have a key.
+    Box::pin(once(&web, request, next)).await.unwrap_or_else(IntoResponse::into_response)
 }
 
 async fn once(web: &Web, request: Request, next: Next) -> Result<Response> {

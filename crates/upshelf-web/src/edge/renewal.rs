@@ -17,7 +17,9 @@ pub(super) async fn renew(web: &Web, mut request: Request) -> Request {
     let Some(token) = cookies::refresh_token(web, headers) else { return request };
     let ClientIp(ip) = ClientIp::of(request.extensions(), headers, &web.settings().trusted_proxies);
     let agent = headers.get(USER_AGENT).and_then(|agent| agent.to_str().ok());
-    let lines = match web.refresh(token, &Device::new(Some(ip), agent)).await {
+    let device = Device::new(Some(ip), agent);
+    // Apart: every request is as large as this, and few come here.
+    let lines = match Box::pin(web.refresh(token, &device)).await {
         Ok(tokens) => {
             let renewed = Renewed(tokens.access_token.expose_secret().to_owned());
             let lines = SetCookies::signed_in(web, &tokens).lines();
