@@ -1,6 +1,7 @@
 //! A channel whose last value wins, key by key.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -22,7 +23,23 @@ pub(crate) struct Latest {
     pace: Duration,
     /// Whether the house's values are in.
     pub(crate) is_loaded: OnceCell<()>,
+    /// The stamp up to which everything is due to all who watch.
+    due: AtomicU64,
     state: Mutex<State>,
+}
+
+/// What is due to most who watch: those who have what was due before.
+pub(crate) struct Batch {
+    board: Arc<Latest>,
+    pub(crate) sent: u64,
+    pub(crate) stamp: u64,
+    pub(crate) line: Line,
+}
+
+impl Batch {
+    pub(crate) fn is_of(&self, board: &Arc<Latest>) -> bool {
+        Arc::ptr_eq(&self.board, board)
+    }
 }
 
 #[derive(Default)]
@@ -48,7 +65,7 @@ struct Value {
 
 impl Latest {
     pub(crate) fn new(name: Arc<str>, pace: Duration) -> Latest {
-        Latest { name, pace, is_loaded: OnceCell::new(), state: Mutex::default() }
+        Latest { name, pace, is_loaded: OnceCell::new(), due: AtomicU64::new(0), state: Mutex::default() }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -97,18 +114,21 @@ impl Latest {
         self.put(items, now)
     }
 
-    /// Begins a batch: it is due to all who watch, whom this gives.
-    pub(crate) fn begin_batch(&self, now: Instant) -> Vec<Arc<Outbox>> {
+    /// Begins a batch: it is due to all who watch, whom this gives, with what is new to most of them.
+    pub(crate) fn begin_batch(self: &Arc<Self>, now: Instant) -> (Vec<Arc<Outbox>>, Option<Batch>) {
         let mut state = self.state();
         state.is_waiting = false;
         state.next_batch = Some(now + self.pace);
-        let members: Vec<Arc<Outbox>> = state.members.values().cloned().collect();
-        // Without the lock: theirs comes before this one.
-        drop(state);
-        for outbox in &members {
-            outbox.due(self);
-        }
-        members
+        let members = state.members.values().cloned().collect();
+        let (sent, stamp) = (self.due.load(Ordering::Relaxed), state.stamp);
+        self.due.store(stamp, Ordering::Release);
+        let line = state.line(&self.name, sent);
+        (members, line.map(|line| Batch { board: self.clone(), sent, stamp, line }))
+    }
+
+    /// Says whether something is due to who has everything up to a stamp.
+    pub(crate) fn is_due(&self, sent: u64) -> bool {
+        sent < self.due.load(Ordering::Acquire)
     }
 
     /// Writes all values as a publication, and gives their stamp.
@@ -130,14 +150,7 @@ impl Latest {
                 stamp,
             );
         }
-        if let Some(line) = state.written.get(&sent) {
-            return (Some(line.clone()), stamp);
-        }
-        let line = state.batch(sent, None).map(|batch| Line::from(wire::push(&self.name, &batch)));
-        if let Some(line) = &line {
-            state.written.insert(sent, line.clone());
-        }
-        (line, stamp)
+        (state.line(&self.name, sent), stamp)
     }
 }
 
@@ -159,6 +172,16 @@ impl State {
         self.values.insert(key, Value { version, stamp, json: Some(json) });
     }
 
+    /// Writes what is newer than `sent` as a push, once for all.
+    fn line(&mut self, name: &str, sent: u64) -> Option<Line> {
+        if let Some(line) = self.written.get(&sent) {
+            return Some(line.clone());
+        }
+        let line = Line::from(wire::push(name, &self.batch(sent, None)?));
+        self.written.insert(sent, line.clone());
+        Some(line)
+    }
+
     fn batch(&self, sent: u64, filter: Option<&Filter>) -> Option<Vec<u8>> {
         let keys = self.order.range(sent + 1..).map(|(_, key)| key);
         let wanted = keys.filter(|key| filter.is_none_or(|filter| filter.contains(&***key)));
@@ -176,8 +199,8 @@ impl State {
 mod tests {
     use super::*;
 
-    fn board() -> Latest {
-        Latest::new("votes".into(), Duration::from_millis(100))
+    fn board() -> Arc<Latest> {
+        Arc::new(Latest::new("votes".into(), Duration::from_millis(100)))
     }
 
     fn item(key: &str, version: u64) -> Item {
@@ -217,6 +240,23 @@ mod tests {
             board.put([item("a", 4)], later + Duration::from_secs(9)),
             Some(later + Duration::from_secs(9))
         );
+    }
+
+    #[tokio::test]
+    async fn what_is_new_is_due_with_its_batch_and_not_before() {
+        let (board, now) = (board(), Instant::now());
+        board.put([item("a", 1)], now);
+        assert!(!board.is_due(0));
+        let batch = board.begin_batch(now).1.expect("there is something new");
+        assert_eq!((batch.sent, batch.stamp), (0, 1));
+        assert!(board.is_due(0) && !board.is_due(1));
+        board.put([item("a", 2), item("b", 1)], now);
+        assert!(!board.is_due(1));
+        let batch = board.begin_batch(now).1.expect("there is something new");
+        assert_eq!((batch.sent, batch.stamp), (1, 3));
+        assert!(board.is_due(1) && !board.is_due(3));
+        assert_eq!(text(Some(batch.line)), r#"{"push":{"channel":"votes","pub":{"data":["a2","b1"]}}}"#);
+        assert!(board.begin_batch(now).1.is_none());
     }
 
     #[tokio::test]

@@ -1,5 +1,6 @@
 //! What waits for one connection: bounded, filled by whoever publishes, emptied by the connection itself.
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -9,7 +10,7 @@ use bytes::Bytes;
 use futures_util::task::AtomicWaker;
 
 use crate::codes::Close;
-use crate::latest::{Filter, Latest};
+use crate::latest::{Batch, Filter, Latest};
 use crate::pipe::{self, Offer, Pipe};
 
 /// A line of a message, encoded once for all who get it.
@@ -80,6 +81,14 @@ struct State {
     close: Option<Close>,
 }
 
+/// Where a line is from.
+#[derive(Clone, Copy)]
+enum Place {
+    Line,
+    /// The channel of this number.
+    Watch(usize),
+}
+
 /// What a connection knows of a channel whose last value wins: a number, however much is published.
 struct Watch {
     board: Arc<Latest>,
@@ -88,21 +97,28 @@ struct Watch {
     sent: u64,
     /// The stamp of the line that is to be written.
     shown: u64,
-    is_due: bool,
 }
 
 impl Watch {
-    /// What is to be written, if anything is.
-    fn line(&mut self) -> Option<Line> {
-        if !self.is_due {
+    /// What is to be written, if anything is: of the batch, where that is what this one lacks.
+    fn line<'a>(&mut self, batch: Option<&'a Batch>) -> Option<Cow<'a, Line>> {
+        if !self.board.is_due(self.sent) {
             return None;
+        }
+        if let Some(batch) = batch
+            && self.filter.is_none()
+            && batch.sent == self.sent
+            && batch.is_of(&self.board)
+        {
+            self.shown = batch.stamp;
+            return Some(Cow::Borrowed(&batch.line));
         }
         let line;
         (line, self.shown) = self.board.since(self.sent, self.filter.as_deref());
         if line.is_none() {
-            (self.sent, self.is_due) = (self.shown, false);
+            self.sent = self.shown;
         }
-        line
+        line.map(Cow::Owned)
     }
 }
 
@@ -162,18 +178,19 @@ impl Outbox {
     }
 
     /// Writes what waits as far as that can be done at once, and has the task write the rest. Gives what was written.
-    pub(crate) fn go(&self) -> Written {
+    pub(crate) fn go(&self, batch: Option<&Batch>) -> Written {
         let mut written = Written::default();
         let mut state = self.state();
         if let Some(pipe) = self.pipe.get() {
-            while let Some(line) = state.first() {
+            while let Some((place, line)) = state.first(batch) {
                 let offer = pipe.offer(&line.message);
                 if offer == Offer::Refused {
                     break;
                 }
                 written.lines += 1;
                 written.bytes += line.text.len();
-                state.pass_first();
+                drop(line);
+                state.pass(place);
                 if offer == Offer::Begun {
                     drop(state);
                     self.wake();
@@ -215,7 +232,7 @@ impl Outbox {
 
     /// Begins to watch a channel whose last value wins, from a stamp on.
     pub(crate) fn watch(&self, board: Arc<Latest>, filter: Option<Arc<Filter>>, sent: u64) {
-        self.state().watches.push(Watch { board, filter, sent, shown: sent, is_due: true });
+        self.state().watches.push(Watch { board, filter, sent, shown: sent });
         self.reader.wake();
     }
 
@@ -229,14 +246,6 @@ impl Outbox {
         self.pipe.get_or_init(|| pipe.clone());
     }
 
-    /// Notes that there is something new in such a channel; it is written after [`Outbox::go`].
-    pub(crate) fn due(&self, board: &Latest) {
-        let mut state = self.state();
-        if let Some(watch) = state.watches.iter_mut().find(|watch| std::ptr::eq(&*watch.board, board)) {
-            watch.is_due = true;
-        }
-    }
-
     /// Takes what is to be written next: lines of about `most` bytes, at least one.
     ///
     /// Boards are locked under this lock, and never the other way round.
@@ -248,8 +257,9 @@ impl Outbox {
         if !state.lines.is_empty() {
             return Some(Next::Lines(state.portion(most)));
         }
-        if let Some(line) = state.first() {
-            state.pass_first();
+        if let Some((place, line)) = state.first(None) {
+            let line = line.into_owned();
+            state.pass(place);
             return Some(Next::Lines(vec![line]));
         }
         std::mem::take(&mut state.ping).then_some(Next::Ping)
@@ -300,28 +310,33 @@ impl Outbox {
 }
 
 impl State {
-    /// The line that is to be written next.
-    fn first(&mut self) -> Option<Line> {
+    /// The line that is to be written next, and where it is from.
+    fn first<'a>(&'a mut self, batch: Option<&'a Batch>) -> Option<(Place, Cow<'a, Line>)> {
         if self.close.is_some() {
             return None;
         }
         if let Some(line) = self.lines.front() {
-            return Some(line.clone());
+            return Some((Place::Line, Cow::Borrowed(line)));
         }
-        self.watches.iter_mut().find_map(Watch::line)
+        let mut watches = self.watches.iter_mut().enumerate();
+        watches.find_map(|(number, watch)| Some((Place::Watch(number), watch.line(batch)?)))
     }
 
-    /// Notes that this is done.
-    fn pass_first(&mut self) {
-        if let Some(line) = self.lines.pop_front() {
-            self.bytes -= line.text.len();
-        } else if let Some(watch) = self.watches.iter_mut().find(|watch| watch.is_due) {
-            (watch.sent, watch.is_due) = (watch.shown, false);
+    /// Notes that what was first is done.
+    fn pass(&mut self, place: Place) {
+        match place {
+            Place::Line => {
+                if let Some(line) = self.lines.pop_front() {
+                    self.bytes -= line.text.len();
+                }
+            }
+            // Another board may have become due meanwhile.
+            Place::Watch(number) => self.watches[number].sent = self.watches[number].shown,
         }
     }
 
     fn is_done(&self) -> bool {
-        let is_due = self.watches.iter().any(|watch| watch.is_due);
+        let is_due = self.watches.iter().any(|watch| watch.board.is_due(watch.sent));
         self.lines.is_empty() && !is_due && !self.ping && self.close.is_none()
     }
 
