@@ -81,9 +81,10 @@ impl Postman {
         match &self.way {
             Way::Server(server) => match server.send(message).await {
                 Ok(_) => Ok(()),
-                Err(error) if is_final(&error) => Err(Undelivered::Never(
-                    anyhow::Error::new(error).context("the mail server refused the mail"),
-                )),
+                // It says what its causes say, too.
+                Err(error) if is_final(&error) => {
+                    Err(Undelivered::Never(anyhow::anyhow!("the mail server refused the mail: {error}")))
+                }
                 Err(error) => Err(Undelivered::Later(
                     anyhow::Error::new(error).context("the mail server did not take the mail"),
                 )),
