@@ -42,7 +42,9 @@ contract! {
         three.close(LIMIT).await.expect("it closes");
         let mut seconds: Vec<_> = ticks().await.iter().map(|tick| tick.created_at.as_second()).collect();
         seconds.reverse();
-        assert!(seconds.windows(2).all(|pair| pair[1] == pair[0] + 1), "{seconds:?}");
+        // A job that was late bears the second of the next; two processes that both ran theirs would have made twice as many.
+        let periods = seconds.last().expect("four are done") - seconds[0] + 1;
+        assert!((seconds.len() as i64 - periods).abs() <= 1, "{seconds:?}");
     }
 
     async fn a_period_is_remembered_however_little_is_kept(shelf: &Shelf) {
