@@ -1,7 +1,7 @@
 //! What a read through the cache costs the process that reads, beside what people use in Node on the same Redis, and how soon
 //! an invalidation is known elsewhere.
 //!
-//! Each reader is a process of its own, so that the processor time is its own too. Values are pages of 20 resources.
+//! Each reader is a process of its own, so that the processor time is its own too. Values are pages of ten resources.
 
 use std::convert::Infallible;
 use std::process::Command;

@@ -29,17 +29,8 @@ impl<H: House> Dialogue<H> {
         Dialogue { live: live.clone(), outbox, known: Some(known), visitor: None, channels: Vec::new() }
     }
 
-    /// Takes a frame.
-    pub(crate) async fn hear(&mut self, frame: &str) -> Result<(), Close> {
-        self.outbox.heard();
-        for command in wire::decode(frame) {
-            let command = command.map_err(|_| Close::BAD_REQUEST)?;
-            self.answer(command).await?;
-        }
-        Ok(())
-    }
-
-    async fn answer(&mut self, Command { id, method }: Command) -> Result<(), Close> {
+    /// Answers a command: what there is to say is in the outbox then, which the caller goes on to write.
+    pub(crate) async fn answer(&mut self, Command { id, method }: Command) -> Result<(), Close> {
         let Some(visitor) = self.visitor.clone() else {
             return match method {
                 Method::Connect(connect) => self.come_in(id, connect).await,
@@ -69,7 +60,7 @@ impl<H: House> Dialogue<H> {
             Method::Send => wire::refusal(id, Code::NotAvailable),
             Method::Refused(code) => wire::refusal(id, code),
         };
-        self.outbox.push(answer.into());
+        self.outbox.queue(answer.into());
         Ok(())
     }
 
@@ -97,7 +88,7 @@ impl<H: House> Dialogue<H> {
             joined.push((name, join));
         }
         let body = self.greeting(ttl.filter(|_| welcome.may_renew), &joined);
-        self.outbox.push(wire::reply(id, "connect", &body).into());
+        self.outbox.queue(wire::reply(id, "connect", &body).into());
         for (_, join) in &joined {
             join.settle(&self.outbox);
         }
@@ -139,7 +130,7 @@ impl<H: House> Dialogue<H> {
         let client = wire::quoted(&format!("{}.{}", self.live.inner.node, self.outbox.id));
         let version = env!("CARGO_PKG_VERSION");
         let body = format!("{{\"client\":{client},\"version\":\"upshelf {version}\"{}}}", wire::expiry(ttl));
-        self.outbox.push(wire::reply(id, "refresh", body.as_bytes()).into());
+        self.outbox.queue(wire::reply(id, "refresh", body.as_bytes()).into());
         Ok(())
     }
 
@@ -157,11 +148,11 @@ impl<H: House> Dialogue<H> {
         match turned {
             Turned::Invalid => Err(Close::INVALID_TOKEN),
             Turned::Expired => {
-                self.outbox.push(wire::refusal(id, Code::TokenExpired).into());
+                self.outbox.queue(wire::refusal(id, Code::TokenExpired).into());
                 Ok(())
             }
             Turned::Failed => {
-                self.outbox.push(wire::refusal(id, Code::Internal).into());
+                self.outbox.queue(wire::refusal(id, Code::Internal).into());
                 Ok(())
             }
         }
@@ -186,16 +177,16 @@ impl<H: House> Dialogue<H> {
     async fn subscribe(&mut self, id: u32, visitor: &Arc<H::Visitor>, wish: Subscribe) -> Result<(), Close> {
         let Subscribe { channel, data, recovery } = wish;
         if let Some(code) = self.obstacle(&channel) {
-            self.outbox.push(wire::refusal(id, code).into());
+            self.outbox.queue(wire::refusal(id, code).into());
             return Ok(());
         }
         match self.live.join(&self.outbox, visitor, &channel, &data, &recovery).await {
             Ok(joined) => {
                 self.channels.push(joined.channel.clone());
-                self.outbox.push(wire::reply(id, "subscribe", &joined.subscribed.json()).into());
+                self.outbox.queue(wire::reply(id, "subscribe", &joined.subscribed.json()).into());
                 joined.settle(&self.outbox);
             }
-            Err(code) => self.outbox.push(wire::refusal(id, code).into()),
+            Err(code) => self.outbox.queue(wire::refusal(id, code).into()),
         }
         Ok(())
     }

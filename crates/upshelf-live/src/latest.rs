@@ -28,20 +28,6 @@ pub(crate) struct Latest {
     state: Mutex<State>,
 }
 
-/// What is due to most who watch: those who have what was due before.
-pub(crate) struct Batch {
-    board: Arc<Latest>,
-    pub(crate) sent: u64,
-    pub(crate) stamp: u64,
-    pub(crate) line: Line,
-}
-
-impl Batch {
-    pub(crate) fn is_of(&self, board: &Arc<Latest>) -> bool {
-        Arc::ptr_eq(&self.board, board)
-    }
-}
-
 #[derive(Default)]
 struct State {
     members: HashMap<u64, Arc<Outbox>>,
@@ -114,16 +100,13 @@ impl Latest {
         self.put(items, now)
     }
 
-    /// Begins a batch: it is due to all who watch, whom this gives, with what is new to most of them.
-    pub(crate) fn begin_batch(self: &Arc<Self>, now: Instant) -> (Vec<Arc<Outbox>>, Option<Batch>) {
+    /// Begins a batch: it is due to all who watch, whom this gives.
+    pub(crate) fn begin_batch(&self, now: Instant) -> Vec<Arc<Outbox>> {
         let mut state = self.state();
         state.is_waiting = false;
         state.next_batch = Some(now + self.pace);
-        let members = state.members.values().cloned().collect();
-        let (sent, stamp) = (self.due.load(Ordering::Relaxed), state.stamp);
-        self.due.store(stamp, Ordering::Release);
-        let line = state.line(&self.name, sent);
-        (members, line.map(|line| Batch { board: self.clone(), sent, stamp, line }))
+        self.due.store(state.stamp, Ordering::Release);
+        state.members.values().cloned().collect()
     }
 
     /// Says whether something is due to who has everything up to a stamp.
@@ -247,16 +230,12 @@ mod tests {
         let (board, now) = (board(), Instant::now());
         board.put([item("a", 1)], now);
         assert!(!board.is_due(0));
-        let batch = board.begin_batch(now).1.expect("there is something new");
-        assert_eq!((batch.sent, batch.stamp), (0, 1));
+        board.begin_batch(now);
         assert!(board.is_due(0) && !board.is_due(1));
         board.put([item("a", 2), item("b", 1)], now);
         assert!(!board.is_due(1));
-        let batch = board.begin_batch(now).1.expect("there is something new");
-        assert_eq!((batch.sent, batch.stamp), (1, 3));
+        board.begin_batch(now);
         assert!(board.is_due(1) && !board.is_due(3));
-        assert_eq!(text(Some(batch.line)), r#"{"push":{"channel":"votes","pub":{"data":["a2","b1"]}}}"#);
-        assert!(board.begin_batch(now).1.is_none());
     }
 
     #[tokio::test]

@@ -10,7 +10,7 @@ use crate::codes::Close;
 use crate::counts;
 use crate::house::{House, Item, Kind};
 use crate::hub::{Channel, Hub};
-use crate::latest::{Batch, Latest};
+use crate::latest::Latest;
 use crate::outbox::{Outbox, Times, Written};
 use crate::peers::Peers;
 use crate::settings::Settings;
@@ -116,7 +116,7 @@ impl<H: House> Live<H> {
     /// Publishes in a channel with a short history: one JSON value without line breaks.
     pub fn announce(&self, channel: &str, data: impl Into<Bytes>) {
         if let Some(Channel::Brief(brief)) = self.inner.hub.find(channel) {
-            go(&self.inner.tracker, brief.hear(data.into(), Instant::now()), None);
+            go(&self.inner.tracker, brief.hear(data.into(), Instant::now()));
         }
     }
 
@@ -213,28 +213,23 @@ impl<H: House> Live<H> {
         let Some(at) = at else { return };
         let now = Instant::now();
         if at <= now {
-            let (outboxes, batch) = board.begin_batch(now);
-            return go(&self.inner.tracker, outboxes, batch);
+            return go(&self.inner.tracker, board.begin_batch(now));
         }
         let tracker = self.inner.tracker.clone();
         self.inner.tracker.spawn(async move {
             sleep_until(at).await;
-            let (outboxes, batch) = board.begin_batch(Instant::now());
-            go(&tracker, outboxes, batch);
+            go(&tracker, board.begin_batch(Instant::now()));
         });
     }
 }
 
-/// Writes what waits for these connections, in parts that the threads share; `batch` is what is new to most of them, if it
-/// is that of a board.
-fn go(tracker: &TaskTracker, outboxes: Vec<Arc<Outbox>>, batch: Option<Batch>) {
-    let batch = batch.map(Arc::new);
+/// Writes what waits for these connections, in parts that the threads share.
+fn go(tracker: &TaskTracker, outboxes: Vec<Arc<Outbox>>) {
     let mut all = outboxes.into_iter();
     while all.len() > 0 {
         let part: Vec<Arc<Outbox>> = all.by_ref().take(AT_ONCE).collect();
-        let batch = batch.clone();
         tracker.spawn(async move {
-            let written: Vec<Written> = part.iter().map(|outbox| outbox.go(batch.as_deref())).collect();
+            let written: Vec<Written> = part.iter().map(|outbox| outbox.go()).collect();
             let lines = written.iter().map(|written| written.lines).sum();
             counts::sent(lines, lines, written.iter().map(|written| written.bytes).sum());
         });

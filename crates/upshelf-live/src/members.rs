@@ -29,14 +29,13 @@ impl Members {
         self.0.insert(outbox.id, member);
     }
 
-    /// Hands over what came since one joined, after what it has been given up to `offset`.
+    /// Hands over what came since one joined, after what it has been given up to `offset`. Its own task writes it.
     pub(crate) fn settle(&mut self, id: u64, offset: u64) {
         let Some(member) = self.0.get_mut(&id) else { return };
         member.last = offset;
         for line in member.waiting.take().into_iter().flatten() {
             member.give(&line);
         }
-        member.outbox.wake();
     }
 
     pub(crate) fn leave(&mut self, id: u64) {

@@ -1,6 +1,5 @@
 //! What waits for one connection: bounded, filled by whoever publishes, emptied by the connection itself.
 
-use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -10,7 +9,7 @@ use bytes::Bytes;
 use futures_util::task::AtomicWaker;
 
 use crate::codes::Close;
-use crate::latest::{Batch, Filter, Latest};
+use crate::latest::{Filter, Latest};
 use crate::pipe::{self, Offer, Pipe};
 
 /// A line of a message, encoded once for all who get it.
@@ -100,25 +99,17 @@ struct Watch {
 }
 
 impl Watch {
-    /// What is to be written, if anything is: of the batch, where that is what this one lacks.
-    fn line<'a>(&mut self, batch: Option<&'a Batch>) -> Option<Cow<'a, Line>> {
+    /// What is to be written, if anything is.
+    fn line(&mut self) -> Option<Line> {
         if !self.board.is_due(self.sent) {
             return None;
-        }
-        if let Some(batch) = batch
-            && self.filter.is_none()
-            && batch.sent == self.sent
-            && batch.is_of(&self.board)
-        {
-            self.shown = batch.stamp;
-            return Some(Cow::Borrowed(&batch.line));
         }
         let line;
         (line, self.shown) = self.board.since(self.sent, self.filter.as_deref());
         if line.is_none() {
             self.sent = self.shown;
         }
-        line.map(Cow::Owned)
+        line
     }
 }
 
@@ -150,15 +141,9 @@ impl Outbox {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Adds a line, and has it written.
-    pub(crate) fn push(&self, line: Line) {
-        self.queue(line);
-        self.wake();
-    }
-
     /// Adds a line; closes a connection that leaves too much unread. A single larger line is let through.
     ///
-    /// It is written after [`Outbox::wake`] or [`Outbox::go`].
+    /// It is written after [`Outbox::wake`] or [`Outbox::go`]; the connection's own task goes on to write by itself.
     pub(crate) fn queue(&self, line: Line) {
         let mut state = self.state();
         if state.close.is_some() {
@@ -178,18 +163,17 @@ impl Outbox {
     }
 
     /// Writes what waits as far as that can be done at once, and has the task write the rest. Gives what was written.
-    pub(crate) fn go(&self, batch: Option<&Batch>) -> Written {
+    pub(crate) fn go(&self) -> Written {
         let mut written = Written::default();
         let mut state = self.state();
         if let Some(pipe) = self.pipe.get() {
-            while let Some((place, line)) = state.first(batch) {
+            while let Some((place, line)) = state.first() {
                 let offer = pipe.offer(&line.message);
                 if offer == Offer::Refused {
                     break;
                 }
                 written.lines += 1;
                 written.bytes += line.text.len();
-                drop(line);
                 state.pass(place);
                 if offer == Offer::Begun {
                     drop(state);
@@ -209,7 +193,8 @@ impl Outbox {
     /// Ends a subscription by that line; where the client cannot be told so, the connection.
     pub(crate) fn send_away(&self, line: &Line) {
         if self.answers {
-            self.push(line.clone());
+            self.queue(line.clone());
+            self.wake();
         } else {
             self.close(Close::INSUFFICIENT_STATE);
         }
@@ -225,15 +210,19 @@ impl Outbox {
         self.reader.wake();
     }
 
+    /// Says whether so many bytes wait.
+    pub(crate) fn holds(&self, bytes: usize) -> bool {
+        self.state().bytes >= bytes
+    }
+
     /// Says why the connection is to end, if it is.
     pub(crate) fn closing(&self) -> Option<Close> {
         self.state().close
     }
 
-    /// Begins to watch a channel whose last value wins, from a stamp on.
+    /// Begins to watch a channel whose last value wins, from a stamp on, for the connection's own task.
     pub(crate) fn watch(&self, board: Arc<Latest>, filter: Option<Arc<Filter>>, sent: u64) {
         self.state().watches.push(Watch { board, filter, sent, shown: sent });
-        self.reader.wake();
     }
 
     /// Ends that.
@@ -257,8 +246,7 @@ impl Outbox {
         if !state.lines.is_empty() {
             return Some(Next::Lines(state.portion(most)));
         }
-        if let Some((place, line)) = state.first(None) {
-            let line = line.into_owned();
+        if let Some((place, line)) = state.first() {
             state.pass(place);
             return Some(Next::Lines(vec![line]));
         }
@@ -311,15 +299,15 @@ impl Outbox {
 
 impl State {
     /// The line that is to be written next, and where it is from.
-    fn first<'a>(&'a mut self, batch: Option<&'a Batch>) -> Option<(Place, Cow<'a, Line>)> {
+    fn first(&mut self) -> Option<(Place, Line)> {
         if self.close.is_some() {
             return None;
         }
         if let Some(line) = self.lines.front() {
-            return Some((Place::Line, Cow::Borrowed(line)));
+            return Some((Place::Line, line.clone()));
         }
         let mut watches = self.watches.iter_mut().enumerate();
-        watches.find_map(|(number, watch)| Some((Place::Watch(number), watch.line(batch)?)))
+        watches.find_map(|(number, watch)| Some((Place::Watch(number), watch.line()?)))
     }
 
     /// Notes that what was first is done.

@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::pin::pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -29,6 +29,7 @@ use crate::live::Live;
 use crate::outbox::Next;
 use crate::pipe::Stream;
 use crate::settings::Settings;
+use crate::wire;
 
 type Socket = WebSocketStream<Stream>;
 
@@ -152,39 +153,61 @@ impl From<Close> for End {
     }
 }
 
-/// What the task is woken for.
-enum Turn {
-    Heard(Result<Message, Error>),
+/// Why there is no more to talk about.
+enum Over {
     Gone,
+    Failed(Error),
     Close(Close),
+}
+
+impl Over {
+    /// What the client is told.
+    fn said(self) -> Option<End> {
+        match self {
+            Over::Gone => None,
+            Over::Failed(error) => answer_to(error),
+            Over::Close(reason) => Some(reason.into()),
+        }
+    }
 }
 
 /// Reads, answers and writes until the end; gives the reason if it is this side's.
 async fn converse<H: House>(socket: &mut Socket, dialogue: &mut Dialogue<H>) -> Option<End> {
     let mut parts = Parts::default();
     loop {
-        let turn = poll_fn(|cx| poll_turn(socket, dialogue, &mut parts, cx)).await;
-        let message = match turn {
-            Turn::Heard(Ok(message)) => message,
-            Turn::Heard(Err(error)) => return answer_to(error),
-            Turn::Gone => return None,
-            Turn::Close(reason) => return Some(reason.into()),
+        let message = match poll_fn(|cx| poll_turn(socket, dialogue, &mut parts, cx)).await {
+            Ok(message) => message,
+            Err(over) => return over.said(),
         };
-        let heard = match message {
+        dialogue.outbox.heard();
+        let answered = match message {
             // Apart: what it takes to answer is not held while nothing is asked.
-            Message::Text(text) => Box::pin(dialogue.hear(&text)).await,
-            Message::Binary(_) => Err(Close::BAD_REQUEST),
+            Message::Text(text) => Box::pin(answer(socket, dialogue, &mut parts, &text)).await,
+            Message::Binary(_) => Err(Over::Close(Close::BAD_REQUEST)),
             // The next read or write answers these by itself.
-            Message::Ping(_) | Message::Pong(_) | Message::Frame(_) => {
-                dialogue.outbox.heard();
-                Ok(())
-            }
-            Message::Close(_) => Ok(()),
+            Message::Ping(_) | Message::Pong(_) | Message::Frame(_) | Message::Close(_) => Ok(()),
         };
-        if let Err(reason) = heard {
-            return Some(reason.into());
+        if let Err(over) = answered {
+            return over.said();
         }
     }
+}
+
+/// Answers the commands of a frame, and no more of them than the client reads the answers of.
+async fn answer<H: House>(
+    socket: &mut Socket,
+    dialogue: &mut Dialogue<H>,
+    parts: &mut Parts,
+    frame: &str,
+) -> Result<(), Over> {
+    for command in wire::decode(frame) {
+        let command = command.map_err(|_| Over::Close(Close::BAD_REQUEST))?;
+        dialogue.answer(command).await.map_err(Over::Close)?;
+        if dialogue.outbox.holds(BATCH) {
+            poll_fn(|cx| poll_written(socket, dialogue, parts, cx)).await?;
+        }
+    }
+    Ok(())
 }
 
 /// Writes and reads. Others may write once nothing is to be done here.
@@ -193,22 +216,19 @@ fn poll_turn<H: House>(
     dialogue: &Dialogue<H>,
     parts: &mut Parts,
     cx: &mut Context<'_>,
-) -> Poll<Turn> {
+) -> Poll<Result<Message, Over>> {
     if let Some(pipe) = socket.get_ref().pipe() {
         pipe.take_pen();
     }
-    if let Poll::Ready(turn) = write(socket, dialogue, parts, cx) {
-        return Poll::Ready(turn);
+    // What the client does not take yet keeps nobody from reading.
+    if let Poll::Ready(Err(over)) = poll_written(socket, dialogue, parts, cx) {
+        return Poll::Ready(Err(over));
     }
     if let Poll::Ready(message) = socket.poll_next_unpin(cx) {
-        return Poll::Ready(message.map_or(Turn::Gone, Turn::Heard));
+        return Poll::Ready(message.ok_or(Over::Gone)?.map_err(Over::Failed));
     }
     // Reading may have answered a ping.
-    match socket.poll_flush_unpin(cx) {
-        Poll::Ready(Ok(())) => {}
-        Poll::Ready(Err(error)) => return Poll::Ready(Turn::Heard(Err(error))),
-        Poll::Pending => return Poll::Pending,
-    }
+    ready!(socket.poll_flush_unpin(cx)).map_err(Over::Failed)?;
     if let Some(pipe) = socket.get_ref().pipe()
         && parts.is_done()
     {
@@ -217,43 +237,41 @@ fn poll_turn<H: House>(
     Poll::Pending
 }
 
-/// Writes what there is, as far as the client takes it.
-fn write<H: House>(
+/// Writes all that there is.
+fn poll_written<H: House>(
     socket: &mut Socket,
     dialogue: &Dialogue<H>,
     parts: &mut Parts,
     cx: &mut Context<'_>,
-) -> Poll<Turn> {
+) -> Poll<Result<(), Over>> {
     dialogue.outbox.register(cx.waker());
     loop {
         if parts.is_written {
             match socket.poll_flush_unpin(cx) {
-                Poll::Ready(Ok(())) => parts.is_written = false,
-                Poll::Ready(Err(error)) => return Poll::Ready(Turn::Heard(Err(error))),
+                Poll::Ready(result) => result.map_err(Over::Failed)?,
                 // It may be closed for that.
                 Poll::Pending => return closing(dialogue),
             }
+            parts.is_written = false;
         }
         if parts.waiting.is_empty() {
             match dialogue.outbox.take(BATCH) {
                 Some(Next::Lines(lines)) => parts.add(lines.iter().map(|line| &line.text)),
                 Some(Next::Ping) => parts.add([&Bytes::from_static(b"{}")].into_iter()),
-                Some(Next::Close(reason)) => return Poll::Ready(Turn::Close(reason)),
-                None => return Poll::Pending,
+                Some(Next::Close(reason)) => return Poll::Ready(Err(Over::Close(reason))),
+                None => return Poll::Ready(Ok(())),
             }
         }
         if let Some(frame) = parts.waiting.pop_front() {
-            if let Err(error) = socket.start_send_unpin(Message::Frame(frame)) {
-                return Poll::Ready(Turn::Heard(Err(error)));
-            }
+            socket.start_send_unpin(Message::Frame(frame)).map_err(Over::Failed)?;
             parts.is_written = true;
         }
     }
 }
 
-fn closing<H: House>(dialogue: &Dialogue<H>) -> Poll<Turn> {
+fn closing<H: House>(dialogue: &Dialogue<H>) -> Poll<Result<(), Over>> {
     match dialogue.outbox.closing() {
-        Some(reason) => Poll::Ready(Turn::Close(reason)),
+        Some(reason) => Poll::Ready(Err(Over::Close(reason))),
         None => Poll::Pending,
     }
 }

@@ -272,6 +272,23 @@ async fn a_burst_of_values_comes_in_few_frames_and_ends_with_the_last_one() {
 }
 
 #[tokio::test]
+async fn a_frame_whose_answers_are_more_than_may_wait_is_answered_to_who_reads_them() {
+    let place = Place::open(Settings { outbound: 64 * 1024, ..Settings::default() }).await;
+    for _ in 0..10 {
+        place.live.house().keep(&format!("\"{}\"", "x".repeat(5_000)));
+    }
+    let mut client = place.come_in("ada").await;
+    let ask =
+        |id: usize| json!({ "id": id, "history": { "channel": "stream:ada", "limit": 10 } }).to_string();
+    client.send(&(2..100).map(ask).collect::<Vec<_>>().join("\n")).await;
+    for id in 2..100 {
+        let reply = client.hear().await;
+        assert_eq!(reply["id"], id);
+        assert_eq!(reply["history"]["publications"].as_array().map(Vec::len), Some(10));
+    }
+}
+
+#[tokio::test]
 async fn who_may_stay_no_more_is_closed_with_3500() {
     let place = open().await;
     let (mut ada, mut other) = (place.come_in("ada").await, place.come_in("ada-3600").await);
