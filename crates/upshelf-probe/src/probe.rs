@@ -2,16 +2,18 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 use hyper::StatusCode;
-use hyper::header::LOCATION;
+use hyper::header::{HeaderMap, LOCATION, RETRY_AFTER};
 use rustls::time_provider::{DefaultTimeProvider, TimeProvider};
 use rustls::{ClientConfig, RootCertStore};
+use tokio::time::{Instant, timeout};
 use tokio_rustls::TlsConnector;
 use url::{Host, Url};
 
 use crate::exchange::{self, Failure};
+use crate::manners::{Manners, Turn};
 use crate::names::Found;
 use crate::{Error, Gone, Guard, Names, Sight, Unclear};
 
@@ -20,6 +22,9 @@ const REDIRECTS: usize = 5;
 
 /// The longest address that is worth remembering.
 const LONGEST: usize = 2_048;
+
+/// For how long a host is left alone that was asked too often and does not say more (429).
+const TOO_OFTEN: Duration = Duration::from_secs(600);
 
 /// How a probe asks.
 #[derive(Clone, Debug)]
@@ -34,8 +39,10 @@ pub struct Settings {
     pub time: Arc<dyn TimeProvider>,
     /// As whom it asks, in `User-Agent`.
     pub agent: String,
-    /// How long it may take, redirects included; 10 s by default.
+    /// How long it may take, redirects included, but not what it waits for its turn; 10 s by default.
     pub timeout: Duration,
+    /// How long a host is left in peace between two requests; 5 s by default.
+    pub pace: Duration,
 }
 
 impl Settings {
@@ -51,14 +58,16 @@ impl Settings {
             time: Arc::new(DefaultTimeProvider),
             agent: agent.into(),
             timeout: Duration::from_secs(10),
+            pace: Duration::from_secs(5),
         })
     }
 }
 
-/// Asks addresses for a sign of life. Cheap to clone.
+/// Asks addresses for a sign of life. Cheap to clone; all clones take turns.
 #[derive(Clone)]
 pub struct Probe {
     settings: Arc<Settings>,
+    manners: Arc<Manners>,
     tls: TlsConnector,
 }
 
@@ -79,22 +88,30 @@ impl Probe {
             .with_root_certificates(settings.roots.clone())
             .with_no_client_auth();
         tls.alpn_protocols = vec![b"http/1.1".to_vec()];
-        Ok(Probe { settings: Arc::new(settings), tls: TlsConnector::from(Arc::new(tls)) })
+        let manners = Arc::new(Manners::new(settings.pace));
+        Ok(Probe { settings: Arc::new(settings), manners, tls: TlsConnector::from(Arc::new(tls)) })
     }
 
-    /// Asks for a page once, with `GET`.
+    /// Says whether a page's server wants to be left alone, as it said when it was asked last (`Retry-After`).
+    pub fn is_to_be_left_alone(&self, url: &str) -> bool {
+        Url::parse(url).is_ok_and(|url| self.manners.is_to_be_left_alone(host(&url)))
+    }
+
+    /// Asks for a page once, with `GET`. Each server on the way is asked when it is its turn.
     pub async fn look(&self, url: &str) -> Sight {
         let Ok(url) = Url::parse(url) else { return Sight::Unclear(Unclear::NotAllowed) };
-        match tokio::time::timeout(self.settings.timeout, self.follow(url)).await {
-            Ok(sight) => sight,
-            Err(_) => Sight::Unclear(Unclear::TimedOut),
-        }
-    }
-
-    async fn follow(&self, url: Url) -> Sight {
         let (mut here, mut moved_to, mut for_good) = (url, None, true);
+        let mut left = self.settings.timeout;
         for _ in 0..=REDIRECTS {
-            match self.step(&here).await {
+            let Some(mut turn) = self.manners.turn(host(&here)).await else {
+                return Sight::Unclear(Unclear::LeftAlone);
+            };
+            let begun = Instant::now();
+            let Ok(step) = timeout(left, self.step(&here, &mut turn)).await else {
+                return Sight::Unclear(Unclear::TimedOut);
+            };
+            left = left.saturating_sub(begun.elapsed());
+            match step {
                 Step::End(Sight::Alive { .. }) => return Sight::Alive { moved_to },
                 Step::End(sight) => return sight,
                 Step::To(there, status) => {
@@ -110,7 +127,7 @@ impl Probe {
         Sight::Unclear(Unclear::TooManyRedirects)
     }
 
-    async fn step(&self, url: &Url) -> Step {
+    async fn step(&self, url: &Url, turn: &mut Turn) -> Step {
         let unclear = |why| Step::End(Sight::Unclear(why));
         let addresses = match self.addresses(url).await {
             Ok(addresses) => addresses,
@@ -142,8 +159,27 @@ impl Probe {
             }
             404 => Step::End(Sight::Gone(Gone::NotFound)),
             410 => Step::End(Sight::Gone(Gone::Removed)),
-            status => unclear(Unclear::Status(status)),
+            status => {
+                let asked_for = self.retry_after(reply.headers());
+                match status {
+                    429 => turn.leave_alone(asked_for.unwrap_or(TOO_OFTEN)),
+                    503 => turn.leave_alone(asked_for.unwrap_or_default()),
+                    _ => {}
+                }
+                unclear(Unclear::Status(status))
+            }
         }
+    }
+
+    /// When a server wants to be asked again, in seconds or as a date (RFC 9110, 10.2.3).
+    fn retry_after(&self, headers: &HeaderMap) -> Option<Duration> {
+        let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+        if let Ok(seconds) = text.parse() {
+            return Some(Duration::from_secs(seconds));
+        }
+        let date = httpdate::parse_http_date(text).ok()?.duration_since(UNIX_EPOCH).ok()?;
+        let now = Duration::from_secs(self.settings.time.current_time()?.as_secs());
+        Some(date.saturating_sub(now))
     }
 
     /// The vetted addresses of a page's server.
@@ -167,6 +203,10 @@ impl Probe {
         let allowed: Vec<SocketAddr> = allowed.map(|address| SocketAddr::new(address, port)).collect();
         if allowed.is_empty() { Err(NOT_ALLOWED) } else { Ok(allowed) }
     }
+}
+
+fn host(url: &Url) -> &str {
+    url.host_str().unwrap_or_default()
 }
 
 impl std::fmt::Debug for Probe {

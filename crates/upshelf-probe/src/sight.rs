@@ -34,6 +34,8 @@ pub enum Gone {
 pub enum Unclear {
     /// Another status: a refusal, an overload, a failure.
     Status(u16),
+    /// It was not asked: its server wants to be left alone for a while.
+    LeftAlone,
     /// It took too long.
     TimedOut,
     /// The server cannot be reached, or breaks off; says why.
@@ -84,6 +86,7 @@ impl fmt::Display for Unclear {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Unclear::Status(status) => write!(f, "status {status}"),
+            Unclear::LeftAlone => f.write_str("the server wants to be left alone for a while"),
             Unclear::TimedOut => f.write_str("it took too long"),
             Unclear::Unreachable(why) => write!(f, "it cannot be reached: {why}"),
             Unclear::Tls(why) => write!(f, "no TLS: {why}"),

@@ -1,4 +1,4 @@
-//! Walking along the links of the shelf, politely: each host is asked by one at a time, with a pause before each request.
+//! Walking along the links of the shelf, politely: each host is asked by one at a time, at the probe's pace.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -22,8 +22,10 @@ const WALK: Duration = Duration::from_secs(480);
 /// For how long no other process walks: longer than the job may take, so that a walk which is cut short for its pauses still has
 /// the way to itself.
 const LEASE: Duration = CheckLinks::TIMEOUT.saturating_add(Duration::from_secs(60));
-const _: () =
+const _: () = {
     assert!(WALK.as_secs() < CheckLinks::TIMEOUT.as_secs(), "a walk ends before its job is cut short");
+    assert!(LEASE.as_secs() > CheckLinks::TIMEOUT.as_secs(), "nobody else walks while its job may run");
+};
 
 /// How many hosts are asked side by side.
 const HOSTS: usize = 8;
@@ -36,9 +38,7 @@ const LINKS: u32 = 20_000;
 pub struct LinkCheck {
     /// How long after a look the next one at the same link is due.
     pub every: Duration,
-    /// How long a host is left in peace between two requests.
-    pub pace: Duration,
-    /// Who asks.
+    /// Who asks, and at what pace.
     pub probe: Probe,
 }
 
@@ -96,15 +96,11 @@ impl LinkCheck {
         end: Instant,
     ) -> upshelf_catalog::Result<Walked> {
         let mut walked = Walked::default();
-        for (number, (resource, url)) in links.into_iter().enumerate() {
-            if Instant::now() >= end {
+        for (resource, url) in links {
+            if Instant::now() >= end || self.probe.is_to_be_left_alone(&url) {
                 break;
             }
-            if number > 0 {
-                tokio::time::sleep(self.pace).await;
-            }
             let sight = self.look(&url).await;
-            let wants_peace = matches!(sight, Sight::Unclear(Unclear::Status(429)));
             let sight = match sight {
                 Sight::Alive { moved_to } => {
                     walked.alive += 1;
@@ -124,9 +120,6 @@ impl LinkCheck {
             {
                 walked.suggested += 1;
             }
-            if wants_peace {
-                break;
-            }
         }
         Ok(walked)
     }
@@ -134,12 +127,12 @@ impl LinkCheck {
     /// Looks twice where the first look finds no page: only what both times is gone is gone.
     async fn look(&self, url: &str) -> Sight {
         let first = self.probe.look(url).await;
-        if matches!(first, Sight::Alive { .. } | Sight::Unclear(Unclear::NotAllowed | Unclear::Status(429))) {
+        let is_clear = matches!(first, Sight::Alive { .. } | Sight::Unclear(Unclear::NotAllowed));
+        if is_clear || self.probe.is_to_be_left_alone(url) {
             return first;
         }
-        tokio::time::sleep(self.pace).await;
         match (first, self.probe.look(url).await) {
-            (Sight::Unclear(why), Sight::Gone(_)) => Sight::Unclear(why),
+            (Sight::Unclear(why), Sight::Gone(_) | Sight::Unclear(Unclear::LeftAlone)) => Sight::Unclear(why),
             (_, second) => second,
         }
     }

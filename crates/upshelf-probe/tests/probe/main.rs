@@ -4,8 +4,8 @@ mod dns;
 mod tls;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use rustls::RootCertStore;
 use rustls::pki_types::UnixTime;
@@ -28,6 +28,7 @@ async fn settings(dns: &Dns) -> Settings {
         time: Arc::new(rustls::time_provider::DefaultTimeProvider),
         agent: "Upshelf/0 (link check)".to_owned(),
         timeout: Duration::from_secs(10),
+        pace: Duration::ZERO,
     }
 }
 
@@ -49,13 +50,68 @@ async fn each_status_says_what_it_says_and_no_more() {
     }
     assert_eq!(probe.look(&server.url("/404")).await, Sight::Gone(Gone::NotFound));
     assert_eq!(probe.look(&server.url("/410")).await, Sight::Gone(Gone::Removed));
-    for status in [300, 400, 401, 403, 405, 406, 418, 429, 451, 500, 502, 503] {
+    assert_eq!(probe.look(&server.url("/301")).await, Sight::Unclear(Unclear::BadRedirect));
+    for status in [300, 400, 401, 403, 405, 406, 418, 451, 500, 502, 503, 429] {
         assert_eq!(
             probe.look(&server.url(&format!("/{status}"))).await,
             Sight::Unclear(Unclear::Status(status))
         );
     }
-    assert_eq!(probe.look(&server.url("/301")).await, Sight::Unclear(Unclear::BadRedirect));
+}
+
+#[tokio::test]
+async fn a_server_is_given_time_by_all_whom_redirects_lead_to_it() {
+    let times = Arc::new(Mutex::new(Vec::new()));
+    let seen = times.clone();
+    let server = HttpServer::start(move |_, _| {
+        seen.lock().expect("nobody panics").push(Instant::now());
+        "HTTP/1.1 200 X\r\ncontent-length: 0\r\n\r\n".to_owned()
+    })
+    .await;
+    let to = format!("http://common.example:{}/", server.address().port());
+    let leading = HttpServer::start(move |_, _| format!("HTTP/1.1 302 X\r\nlocation: {to}\r\n\r\n")).await;
+    let pace = Duration::from_millis(150);
+    let dns = Dns::start(HERE).await;
+    let probe = Probe::new(Settings { pace, ..settings(&dns).await }).expect("TLS can be set up");
+    let hosts = ["a.example", "b.example", "c.example", "d.example"];
+    let urls = hosts.map(|host| format!("http://{host}:{}/", leading.address().port()));
+    for sight in futures_util::future::join_all(urls.iter().map(|url| probe.look(url))).await {
+        assert_eq!(sight, alive());
+    }
+    let times = times.lock().expect("nobody panics").clone();
+    assert_eq!(times.len(), 4);
+    for pair in times.windows(2) {
+        assert!(pair[1] - pair[0] >= pace, "{:?}", pair[1] - pair[0]);
+    }
+}
+
+#[tokio::test]
+async fn a_server_is_asked_again_when_it_says_and_not_before() {
+    let server = HttpServer::start(|path, _| {
+        let (status, when) = path[1..].split_once('/').unwrap_or((&path[1..], ""));
+        let when = if when.is_empty() { String::new() } else { format!("retry-after: {when}\r\n") };
+        format!("HTTP/1.1 {status} X\r\n{}content-length: 0\r\n\r\n", when.replace('_', " "))
+    })
+    .await;
+    for (path, status, is_left_alone) in [
+        ("/429", 429, true),
+        ("/429/0", 429, false),
+        ("/429/soon", 429, true),
+        ("/503", 503, false),
+        ("/503/120", 503, true),
+        ("/503/99999999999999", 503, true),
+        ("/429/Fri,_31_Dec_2100_23:59:59_GMT", 429, true),
+        ("/429/Fri,_31_Dec_1999_23:59:59_GMT", 429, false),
+        ("/500/120", 500, false),
+    ] {
+        let (probe, url) = (probe().await, server.url(path));
+        assert_eq!(probe.look(&url).await, Sight::Unclear(Unclear::Status(status)), "{path}");
+        assert_eq!(probe.is_to_be_left_alone(&server.url("/200")), is_left_alone, "{path}");
+        let before = server.asked();
+        let next = probe.look(&server.url("/200")).await;
+        let expected = if is_left_alone { Sight::Unclear(Unclear::LeftAlone) } else { alive() };
+        assert_eq!((next, server.asked() - before), (expected, usize::from(!is_left_alone)), "{path}");
+    }
 }
 
 #[tokio::test]

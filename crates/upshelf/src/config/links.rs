@@ -47,11 +47,9 @@ impl LinkConfig {
         }
         let site = public_url.map(|url| format!("; +{url}")).unwrap_or_default();
         let agent = format!("Upshelf/{} (link check{site})", env!("CARGO_PKG_VERSION"));
-        let probe = upshelf_probe::Probe::new(upshelf_probe::Settings::public(agent)?)?;
-        Ok(Some(upshelf_worker::LinkCheck {
-            every: self.link_check_every,
-            pace: self.link_check_pace,
-            probe,
-        }))
+        let settings =
+            upshelf_probe::Settings { pace: self.link_check_pace, ..upshelf_probe::Settings::public(agent)? };
+        let probe = upshelf_probe::Probe::new(settings)?;
+        Ok(Some(upshelf_worker::LinkCheck { every: self.link_check_every, probe }))
     }
 }
