@@ -138,7 +138,7 @@ impl<H: House> Events<H> {
             self.positions.advance(&mark.channel, mark.offset);
         }
         self.ready.push_back(format!("{}data: ", self.positions.field()).into());
-        self.ready.push_back(wire::inside_push(&line.text));
+        self.ready.push_back(wire::inside_push(&line.text()));
         self.ready.push_back(Bytes::from_static(b"\n\n"));
     }
 
@@ -172,7 +172,7 @@ impl<H: House> Body for Events<H> {
         if events.ready.is_empty() {
             match events.outbox.take(BATCH) {
                 Some(Next::Lines(lines)) => {
-                    counts::sent(1, lines.len(), lines.iter().map(|line| line.text.len()).sum());
+                    counts::sent(1, lines.len(), lines.iter().map(Line::len).sum());
                     lines.iter().for_each(|line| events.message(line));
                 }
                 Some(Next::Ping) => events.ready.push_back(Bytes::from_static(b":\n\n")),

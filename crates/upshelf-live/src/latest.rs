@@ -30,7 +30,8 @@ pub(crate) struct Latest {
 
 #[derive(Default)]
 struct State {
-    members: HashMap<u64, Arc<Outbox>>,
+    /// In the order in which they came: what was made together lies together in memory, the kernel's part too.
+    members: BTreeMap<u64, Arc<Outbox>>,
     values: HashMap<Arc<str>, Value>,
     /// The keys by the stamp of their last change.
     order: BTreeMap<u64, Arc<str>>,
@@ -191,7 +192,7 @@ mod tests {
     }
 
     fn text(line: Option<Line>) -> String {
-        line.map_or_else(String::new, |line| String::from_utf8(line.text.to_vec()).expect("text"))
+        line.map_or_else(String::new, |line| String::from_utf8(line.text().to_vec()).expect("text"))
     }
 
     #[tokio::test]
@@ -250,6 +251,6 @@ mod tests {
         assert_eq!(text(board.since(0, Some(&filter(&["c"]))).0), "");
         let (all, same) = (board.since(0, None).0, board.since(0, Some(&filter(&["a", "b", "c"]))).0);
         let (all, same) = (all.expect("a line"), same.expect("a line"));
-        assert_eq!(all.text.as_ptr(), same.text.as_ptr());
+        assert_eq!(all.text().as_ptr(), same.text().as_ptr());
     }
 }

@@ -1,6 +1,6 @@
 //! Who watches a channel whose publications are numbered.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::codes::{Close, Unsubscribe};
@@ -10,9 +10,10 @@ use crate::wire;
 /// How many publications may come while a history is being read.
 const WAITING: usize = 1_000;
 
-/// The connections that watch one channel.
+/// The connections that watch one channel, in the order in which they came: what was made together lies together in memory,
+/// the kernel's part too.
 #[derive(Default)]
-pub(crate) struct Members(HashMap<u64, Member>);
+pub(crate) struct Members(BTreeMap<u64, Member>);
 
 struct Member {
     outbox: Arc<Outbox>,
@@ -70,7 +71,7 @@ impl Members {
     /// Sends all of them away, to come back with their positions.
     pub(crate) fn unsubscribe(&mut self, channel: &str) {
         let line = Line::from(wire::unsubscribe(channel, Unsubscribe::INSUFFICIENT_STATE));
-        for (_, member) in self.0.drain() {
+        for member in std::mem::take(&mut self.0).into_values() {
             member.outbox.send_away(&line);
         }
     }

@@ -15,9 +15,10 @@ use crate::pipe::{self, Offer, Pipe};
 /// A line of a message, encoded once for all who get it.
 #[derive(Clone, Debug)]
 pub(crate) struct Line {
-    pub(crate) text: Bytes,
-    /// The line as a whole message; the text is a part of it.
+    /// The line as a whole message.
     message: Bytes,
+    /// Where the line begins in it.
+    begins: usize,
     /// Which position a client has that has read it; none for what moves nobody on.
     pub(crate) mark: Option<Mark>,
 }
@@ -32,7 +33,16 @@ pub(crate) struct Mark {
 impl Line {
     pub(crate) fn new(text: &[u8], mark: Option<Mark>) -> Line {
         let message = pipe::message(text);
-        Line { text: message.slice(message.len() - text.len()..), message, mark }
+        Line { begins: message.len() - text.len(), message, mark }
+    }
+
+    /// The line itself.
+    pub(crate) fn text(&self) -> Bytes {
+        self.message.slice(self.begins..)
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.message.len() - self.begins
     }
 }
 
@@ -149,10 +159,10 @@ impl Outbox {
         if state.close.is_some() {
             return;
         }
-        if state.bytes > 0 && state.bytes + line.text.len() > self.limit {
+        if state.bytes > 0 && state.bytes + line.len() > self.limit {
             close(&mut state, Close::SLOW);
         } else {
-            state.bytes += line.text.len();
+            state.bytes += line.len();
             state.lines.push_back(line);
         }
     }
@@ -173,7 +183,7 @@ impl Outbox {
                     break;
                 }
                 written.lines += 1;
-                written.bytes += line.text.len();
+                written.bytes += line.len();
                 state.pass(place);
                 if offer == Offer::Begun {
                     drop(state);
@@ -315,7 +325,7 @@ impl State {
         match place {
             Place::Line => {
                 if let Some(line) = self.lines.pop_front() {
-                    self.bytes -= line.text.len();
+                    self.bytes -= line.len();
                 }
             }
             // Another board may have become due meanwhile.
@@ -332,10 +342,10 @@ impl State {
         let mut taken = Vec::new();
         let mut bytes = 0;
         while let Some(line) = self.lines.front() {
-            if bytes > 0 && bytes + line.text.len() > most {
+            if bytes > 0 && bytes + line.len() > most {
                 break;
             }
-            bytes += line.text.len();
+            bytes += line.len();
             taken.extend(self.lines.pop_front());
         }
         self.bytes -= bytes;

@@ -26,7 +26,7 @@ use crate::counts::{self, Counted};
 use crate::dialogue::Dialogue;
 use crate::house::{House, Welcome};
 use crate::live::Live;
-use crate::outbox::Next;
+use crate::outbox::{Line, Next};
 use crate::pipe::Stream;
 use crate::settings::Settings;
 use crate::wire;
@@ -256,8 +256,8 @@ fn poll_written<H: House>(
         }
         if parts.waiting.is_empty() {
             match dialogue.outbox.take(BATCH) {
-                Some(Next::Lines(lines)) => parts.add(lines.iter().map(|line| &line.text)),
-                Some(Next::Ping) => parts.add([&Bytes::from_static(b"{}")].into_iter()),
+                Some(Next::Lines(lines)) => parts.add(lines.iter().map(Line::text)),
+                Some(Next::Ping) => parts.add(std::iter::once(Bytes::from_static(b"{}"))),
                 Some(Next::Close(reason)) => return Poll::Ready(Err(Over::Close(reason))),
                 None => return Poll::Ready(Ok(())),
             }
@@ -289,11 +289,11 @@ impl Parts {
     }
 
     /// Makes one message of lines.
-    fn add<'a>(&mut self, lines: impl ExactSizeIterator<Item = &'a Bytes>) {
+    fn add(&mut self, lines: impl ExactSizeIterator<Item = Bytes>) {
         let count = lines.len();
         let mut text = match <[_; 1]>::try_from(lines.collect::<Vec<_>>()) {
             // The bytes themselves, which many connections share.
-            Ok([line]) => line.clone(),
+            Ok([line]) => line,
             Err(lines) => together(&lines),
         };
         counts::sent(1, count, text.len());
@@ -309,7 +309,7 @@ impl Parts {
     }
 }
 
-fn together(lines: &[&Bytes]) -> Bytes {
+fn together(lines: &[Bytes]) -> Bytes {
     let length = lines.iter().map(|line| line.len() + 1).sum();
     let mut text = BytesMut::with_capacity(length);
     for (at, line) in lines.iter().enumerate() {

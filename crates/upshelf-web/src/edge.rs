@@ -43,9 +43,6 @@ static X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// Longer than any address that we make; browsers stop at 2,000 to 8,000 characters.
 const LONGEST_URI: usize = 8 * 1024;
 
-/// About as many headers as every reply gets here.
-const MORE_HEADERS: usize = 12;
-
 /// The outermost of what we do.
 pub(crate) async fn edge(State(web): State<Web>, mut request: Request, next: Next) -> Response {
     let started = Instant::now();
@@ -59,7 +56,6 @@ pub(crate) async fn edge(State(web): State<Web>, mut request: Request, next: Nex
 
     let mut reply = explain(reply);
     let headers = reply.headers_mut();
-    headers.reserve(MORE_HEADERS);
     // Who has just signed in or out with this reply wants none of the cookies from before.
     let has_cookies = headers.contains_key(SET_COOKIE);
     for (name, value) in notes.take().into_iter().filter(|(name, _)| !has_cookies || name != SET_COOKIE) {

@@ -17,6 +17,9 @@ const POLICY_OF_FRAMED: &str =
     "sandbox; default-src 'none'; form-action 'none'; base-uri 'none'; frame-ancestors 'self'";
 const PERMISSIONS: &str = "camera=(), geolocation=(), microphone=(), payment=(), usb=(), browsing-topics=()";
 
+/// About as many headers as a reply gets here.
+const MORE: usize = 12;
+
 /// How a reply has to do with frames, where it has: put among its extensions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Frames {
@@ -34,6 +37,7 @@ pub(super) fn secure(web: &Web, reply: &mut Response) {
     }
     let frames = reply.extensions_mut().remove::<Frames>();
     let headers = reply.headers_mut();
+    headers.reserve(MORE);
     let mut set =
         |name: HeaderName, value: &'static str| headers.insert(name, HeaderValue::from_static(value));
     let (policy, framing) = match frames {
