@@ -16,7 +16,7 @@ mod gather;
 mod standing;
 mod wish;
 
-pub(crate) use due::{Due, claim, next_due, read};
+pub(crate) use due::{Due, NextDue, claim, read};
 pub(crate) use end::{End, settle};
 pub(crate) use gather::Gather;
 pub(crate) use standing::{Whereabouts, standing, standings};

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::sync::{Notify, watch};
 use upshelf_redis::Redis;
 
-use crate::ledger::{End, Gather, Whereabouts};
+use crate::ledger::{End, Gather, NextDue, Whereabouts};
 use crate::{
     Batch, Broker, Connection, Entry, Error, Job, JobId, Local, Options, Page, Result, State, Stats,
 };
@@ -45,6 +45,8 @@ struct Inner {
     local: Local,
     link: watch::Receiver<Option<Link>>,
     worked: Mutex<HashMap<&'static str, Arc<Notify>>>,
+    /// What those who hand over ask all the time.
+    dues: Gather<NextDue>,
     /// What attempts ask before they begin.
     looks: Gather<Whereabouts>,
     /// What they note when they end.
@@ -60,6 +62,7 @@ impl Shared {
                 local,
                 link,
                 worked: Mutex::default(),
+                dues: Gather::default(),
                 looks: Gather::default(),
                 ends: Gather::default(),
             }),

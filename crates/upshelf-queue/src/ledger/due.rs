@@ -1,9 +1,11 @@
 //! Rows on their way to Redis.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
 
+use super::gather::Question;
 use super::json;
 use crate::Result;
 use crate::error::During;
@@ -137,22 +139,36 @@ pub(crate) async fn read(pools: &Pools, ids: &[i64]) -> Result<Vec<Due>> {
     Ok(in_order(rows.during("read jobs to hand over again")?))
 }
 
-/// Says how long it is until the next row is due; `None` when none waits.
-pub(crate) async fn next_due(pools: &Pools, queue: &str, kinds: &str) -> Result<Option<Duration>> {
-    const SQLITE: &str = "
-        SELECT CAST(min(unixepoch(scheduled_at, 'subsec')) - unixepoch('subsec') AS REAL) FROM river_job
-        WHERE queue = $1 AND state IN ('available', 'scheduled', 'retryable')
-            AND kind IN (SELECT value FROM json_each($2))";
-    const POSTGRES: &str = "
-        SELECT extract(epoch FROM min(scheduled_at) - clock_timestamp())::float8 FROM river_job
-        WHERE queue = $1 AND state IN ('available', 'scheduled', 'retryable')
-            AND kind IN (SELECT jsonb_array_elements_text($2::jsonb))";
-    let seconds: Option<f64> = match pools {
-        Pools::Sqlite { read, .. } => {
-            sqlx::query_scalar(SQLITE).bind(queue).bind(kinds).fetch_one(read).await
+/// Asks how long it is until the next row of a queue is due, of the kinds of a JSON array; `None` when none waits.
+#[derive(Clone, Debug)]
+pub(crate) struct NextDue {
+    pub(crate) queue: &'static str,
+    pub(crate) kinds: Arc<str>,
+}
+
+impl Question for NextDue {
+    type Answer = Option<Duration>;
+
+    async fn ask(pools: &Pools, questions: &[Self]) -> Result<Vec<Option<Duration>>> {
+        const SQLITE: &str = "
+            SELECT (SELECT CAST(min(unixepoch(scheduled_at, 'subsec')) - unixepoch('subsec') AS REAL) FROM river_job
+                WHERE queue = asked.value ->> 0 AND state IN ('available', 'scheduled', 'retryable')
+                    AND kind IN (SELECT value FROM json_each(asked.value -> 1)))
+            FROM json_each($1) AS asked ORDER BY asked.key";
+        const POSTGRES: &str = "
+            SELECT (SELECT extract(epoch FROM min(scheduled_at) - clock_timestamp())::float8 FROM river_job
+                WHERE queue = asked.value ->> 0 AND state IN ('available', 'scheduled', 'retryable')
+                    AND kind IN (SELECT jsonb_array_elements_text(asked.value -> 1)))
+            FROM jsonb_array_elements($1::jsonb) WITH ORDINALITY AS asked (value, place) ORDER BY place";
+        let queue = |queue: &str| serde_json::to_string(queue).expect("a text is JSON");
+        let asked = questions.iter().map(|one| format!("[{},{}]", queue(one.queue), one.kinds));
+        let asked = format!("[{}]", asked.collect::<Vec<_>>().join(","));
+        let seconds: Vec<Option<f64>> = match pools {
+            Pools::Sqlite { read, .. } => sqlx::query_scalar(SQLITE).bind(asked).fetch_all(read).await,
+            Pools::Postgres(pool) => sqlx::query_scalar(POSTGRES).bind(asked).fetch_all(pool).await,
         }
-        Pools::Postgres(pool) => sqlx::query_scalar(POSTGRES).bind(queue).bind(kinds).fetch_one(pool).await,
+        .during("look for the next job")?;
+        let left = |seconds: f64| Duration::try_from_secs_f64(seconds.max(0.0)).unwrap_or_default();
+        Ok(seconds.into_iter().map(|seconds| seconds.map(left)).collect())
     }
-    .during("look for the next job")?;
-    Ok(seconds.map(|seconds| Duration::try_from_secs_f64(seconds.max(0.0)).unwrap_or_default()))
 }

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::trouble::Trouble;
 use super::{Link, Shared, ask, jobs, log_and_go_on};
-use crate::ledger::{self, Due, End};
+use crate::ledger::{self, Due, End, NextDue};
 use crate::{Error, Result};
 
 /// Rows of one step: enough that the way to Redis costs little, and few enough that a step is short.
@@ -24,7 +24,7 @@ pub(super) struct HandOver {
     pub(super) shared: Shared,
     pub(super) queue: &'static str,
     /// The names of the jobs that this process has handlers for, as JSON: others wait for who knows them.
-    pub(super) kinds: String,
+    pub(super) kinds: Arc<str>,
     pub(super) woken: Arc<Notify>,
 }
 
@@ -48,7 +48,7 @@ impl HandOver {
                     wait
                 }
                 Err(error) => {
-                    let (queue, error) = (self.queue, &error as &(dyn std::error::Error + 'static));
+                    let (queue, error) = (self.queue, &*error as &(dyn std::error::Error + 'static));
                     if trouble.is_news(error, Instant::now()) {
                         tracing::warn!(queue, error, "jobs could not be handed over; they wait");
                     }
@@ -62,10 +62,12 @@ impl HandOver {
     }
 
     /// Hands over what is due; says for how long to wait then, or for a word that there is something. While nothing is due that
-    /// is one question.
-    async fn step(&self, link: &Link) -> Result<Option<Duration>> {
-        let settings = self.shared.local().settings();
-        match ledger::next_due(self.shared.local().pools(), self.queue, &self.kinds).await? {
+    /// is one question, which all queues ask together.
+    async fn step(&self, link: &Link) -> Result<Option<Duration>, Arc<Error>> {
+        let local = self.shared.local();
+        let (settings, next) =
+            (local.settings(), NextDue { queue: self.queue, kinds: Arc::clone(&self.kinds) });
+        match self.shared.inner.dues.ask(local.pools(), next).await? {
             Some(Duration::ZERO) => {}
             Some(due) => return Ok(Some(due.min(settings.poll).max(settings.cooldown))),
             None => return Ok(Some(settings.poll)),

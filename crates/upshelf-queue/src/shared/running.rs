@@ -86,7 +86,9 @@ impl Shared {
             let rows = Arc::new(HandOver {
                 shared: self.clone(),
                 queue,
-                kinds: serde_json::to_string(&kinds.keys().collect::<Vec<_>>()).expect("names are JSON"),
+                kinds: serde_json::to_string(&kinds.keys().collect::<Vec<_>>())
+                    .expect("names are JSON")
+                    .into(),
                 woken: woken.get(queue).map(Arc::clone).unwrap_or_default(),
             });
             let rescue_after = local.settings().rescue_after.max(slowest + MARGIN);
