@@ -5,12 +5,13 @@ mod tls;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rustls::RootCertStore;
 use rustls::pki_types::UnixTime;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::time_provider::TimeProvider;
+use tokio::time::Instant;
 use upshelf_probe::{Gone, Guard, Names, Probe, Settings, Sight, Unclear};
 use upshelf_testkit::{HttpServer, certify, temp_dir};
 
