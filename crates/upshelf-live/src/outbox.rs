@@ -220,9 +220,9 @@ impl Outbox {
         self.reader.wake();
     }
 
-    /// Says whether so many bytes wait.
-    pub(crate) fn holds(&self, bytes: usize) -> bool {
-        self.state().bytes >= bytes
+    /// Says whether half of the bytes wait that may.
+    pub(crate) fn is_half_full(&self) -> bool {
+        self.state().bytes > self.limit / 2
     }
 
     /// Says why the connection is to end, if it is.

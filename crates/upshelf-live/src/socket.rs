@@ -45,6 +45,9 @@ const PART: usize = 8 * 1024;
 /// About how much is put together into one message.
 const BATCH: usize = 32 * 1024;
 
+/// How long a client that asks for much at once may take to read what it has asked for before.
+const READING: Duration = Duration::from_secs(5);
+
 /// How long a client may take to take leave.
 const FAREWELL: Duration = Duration::from_secs(2);
 
@@ -193,7 +196,7 @@ async fn converse<H: House>(socket: &mut Socket, dialogue: &mut Dialogue<H>) -> 
     }
 }
 
-/// Answers the commands of a frame, and no more of them than the client reads the answers of.
+/// Answers the commands of a frame. Where much is waiting already, who reads is given the time for it before the next.
 async fn answer<H: House>(
     socket: &mut Socket,
     dialogue: &mut Dialogue<H>,
@@ -202,10 +205,11 @@ async fn answer<H: House>(
 ) -> Result<(), Over> {
     for command in wire::decode(frame) {
         let command = command.map_err(|_| Over::Close(Close::BAD_REQUEST))?;
-        dialogue.answer(command).await.map_err(Over::Close)?;
-        if dialogue.outbox.holds(BATCH) {
-            poll_fn(|cx| poll_written(socket, dialogue, parts, cx)).await?;
+        if dialogue.outbox.is_half_full() {
+            let written = poll_fn(|cx| poll_written(socket, dialogue, parts, cx));
+            timeout(READING, written).await.unwrap_or(Err(Over::Close(Close::SLOW)))?;
         }
+        dialogue.answer(command).await.map_err(Over::Close)?;
     }
     Ok(())
 }
