@@ -104,22 +104,15 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_host_has_its_pause_after_each_request_whoever_asks_and_others_are_not_waited_for() {
-        let manners = Arc::new(Manners::new(PAUSE));
+        let manners = Manners::new(PAUSE);
         let begun = Instant::now();
-        let ask = |host: &'static str| {
-            let manners = Arc::clone(&manners);
-            tokio::spawn(async move {
-                let _turn = manners.turn(host).await.expect("it may be asked");
-                let at = begun.elapsed();
-                tokio::time::sleep(Duration::from_secs(2)).await;
-                at.as_secs()
-            })
-        };
-        let asked = [ask("a"), ask("a"), ask("b"), ask("a")];
-        let mut times = Vec::new();
-        for one in asked {
-            times.push(one.await.expect("nobody panics"));
-        }
+        let asked = ["a", "a", "b", "a"].map(async |host| {
+            let _turn = manners.turn(host).await.expect("it may be asked");
+            let at = begun.elapsed();
+            tokio::time::sleep(Duration::from_secs(2)).await;
+            at.as_secs()
+        });
+        let times = futures_util::future::join_all(asked).await;
         assert_eq!(times, [0, 7, 0, 14]);
     }
 
