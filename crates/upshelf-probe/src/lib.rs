@@ -3,9 +3,10 @@
 //! People write the addresses, so nothing about them is believed: only `http` and `https` are asked, a name is looked up
 //! once and every address that comes back is vetted ([`Guard`]), and the connection goes to a vetted address and to no
 //! other, so that a name which answers differently the second time (DNS rebinding) gains nothing. Redirects are followed
-//! by hand, at most five, and each is vetted anew. No cookies and no credentials are sent, no body is read, and all of it
-//! takes ten seconds at most. A server is asked by one at a time, with a pause before each request, also where redirects
-//! lead to it; one that says when it wants to be asked again (`Retry-After`) is left alone until then, for a day at most.
+//! by hand, at most five, and each is vetted anew. No cookies and no credentials are sent, no body is read, and the requests
+//! take ten seconds together at most. A server is asked by one at a time, with a pause before each request, also where
+//! redirects lead to it; one that says when it wants to be asked again (`Retry-After`) is left alone until then, for a day at
+//! most.
 //!
 //! What is seen ([`Sight`]) keeps apart what says that a page is gone (404, 410, no such name, a certificate that has run
 //! out) from what says nothing about the page (a refusal, an overload, a failure, a time-out).

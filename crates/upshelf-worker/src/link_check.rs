@@ -127,8 +127,13 @@ impl LinkCheck {
     /// Looks twice where the first look finds no page: only what both times is gone is gone.
     async fn look(&self, url: &str) -> Sight {
         let first = self.probe.look(url).await;
-        let is_clear = matches!(first, Sight::Alive { .. } | Sight::Unclear(Unclear::NotAllowed));
-        if is_clear || self.probe.is_to_be_left_alone(url) {
+        // Also where a redirect led to a server that wants to be left alone: its own would be asked again for nothing.
+        let is_enough = matches!(
+            first,
+            Sight::Alive { .. }
+                | Sight::Unclear(Unclear::NotAllowed | Unclear::LeftAlone | Unclear::Status(429))
+        );
+        if is_enough || self.probe.is_to_be_left_alone(url) {
             return first;
         }
         match (first, self.probe.look(url).await) {

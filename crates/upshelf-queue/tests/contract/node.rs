@@ -162,8 +162,11 @@ async fn what_we_commit_a_node_worker_runs_and_its_row_is_settled() {
     assert_eq!(node.ask(&["work", Note::QUEUE]).await, "working");
     let JobId::Row(row) = normal else { panic!("a row has a number") };
     node.has_event(&format!("completed river-{row}")).await;
-    let JobId::Row(late) = delayed else { panic!("a row has a number") };
-    node.has_event(&format!("completed river-{late}")).await;
+    // The low one may be the last of all, where the machine is slow.
+    for id in [&delayed, &low] {
+        let JobId::Row(row) = id else { panic!("a row has a number") };
+        node.has_event(&format!("completed river-{row}")).await;
+    }
     let JobId::Row(failing) = fails else { panic!("a row has a number") };
     node.has_event(&format!("failed river-{failing} never")).await;
     let mut ran = node.ran();

@@ -201,6 +201,18 @@ contract! {
         Ok(())
     }
 
+    async fn a_link_that_leads_to_a_server_that_wants_peace_is_not_asked_for_twice(site: &Site) -> Result<()> {
+        let server = HttpServer::start(|path, _| match path {
+            "/leads" => "HTTP/1.1 302 X\r\nlocation: /hasty\r\n\r\n".to_owned(),
+            _ => "HTTP/1.1 429 X\r\nretry-after: 0\r\ncontent-length: 0\r\n\r\n".to_owned(),
+        })
+        .await;
+        site.shelve_links(&server, &["/leads"]).await;
+        assert_eq!(links().walk(&site.catalog).await?, Walked { unclear: 1, ..Walked::default() });
+        assert_eq!(server.asked(), 2, "the link, and where it leads");
+        Ok(())
+    }
+
     async fn a_walk_holds_up_no_closing_and_leaves_the_way_free(site: &Site) -> Result<()> {
         // Whoever asks this server waits for an answer.
         let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
