@@ -2,10 +2,11 @@
 
 use std::any::Any;
 use std::collections::HashMap;
-use std::hash::{BuildHasher, RandomState};
+use std::hash::BuildHasher;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
+use foldhash::fast::RandomState;
 use tokio::sync::Notify;
 
 use crate::Source;
@@ -111,11 +112,11 @@ pub(crate) struct Flights {
     stripes: [Mutex<Stripe>; STRIPES],
 }
 
-pub(crate) type Stripe = HashMap<Arc<str>, Arc<Flight>>;
+pub(crate) type Stripe = HashMap<Arc<str>, Arc<Flight>, RandomState>;
 
 impl Default for Flights {
     fn default() -> Self {
-        Self { hasher: RandomState::new(), stripes: std::array::from_fn(|_| Mutex::default()) }
+        Self { hasher: RandomState::default(), stripes: std::array::from_fn(|_| Mutex::default()) }
     }
 }
 
