@@ -3,11 +3,11 @@
 use std::any::Any;
 use std::collections::HashMap;
 use std::hash::BuildHasher;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use foldhash::fast::RandomState;
-use tokio::sync::Notify;
+use tokio::sync::SetOnce;
 
 use crate::Source;
 use crate::entry::Entry;
@@ -31,8 +31,7 @@ pub(crate) struct Flight {
     pub(crate) began: u64,
     notes: Mutex<Notes>,
     /// Its end; within, `None` when there was no outcome.
-    end: OnceLock<Option<Outcome>>,
-    landing: Notify,
+    end: SetOnce<Option<Outcome>>,
 }
 
 /// Says how a flight ended; when it is dropped before, there is no outcome.
@@ -64,16 +63,13 @@ pub(crate) struct Notes {
 impl Flight {
     pub(crate) fn new(key: &str, began: u64, everything: Arc<Tag>) -> (Arc<Self>, Tower) {
         let notes = Mutex::new(Notes { tags: vec![everything], names: Vec::new(), ttl: None, store: true });
-        let flight =
-            Arc::new(Self { key: key.into(), began, notes, end: OnceLock::new(), landing: Notify::new() });
+        let flight = Arc::new(Self { key: key.into(), began, notes, end: SetOnce::new() });
         (Arc::clone(&flight), Tower(flight))
     }
 
     /// Only the first end counts.
     fn end(&self, outcome: Option<Outcome>) {
-        if self.end.set(outcome).is_ok() {
-            self.landing.notify_waiters();
-        }
+        let _ = self.end.set(outcome);
     }
 
     pub(crate) fn notes(&self) -> MutexGuard<'_, Notes> {
@@ -94,12 +90,7 @@ impl Flight {
 
     /// Waits for the end; `None` when there was no outcome.
     pub(crate) async fn landed(&self) -> Option<Outcome> {
-        // It hears also of an end between here and the look.
-        let landing = self.landing.notified();
-        if self.end.get().is_none() {
-            landing.await;
-        }
-        self.end.get().cloned().flatten()
+        self.end.wait().await.clone()
     }
 }
 

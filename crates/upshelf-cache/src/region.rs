@@ -212,12 +212,13 @@ impl<T: Value> Region<T> {
         E: Send + Sync + 'static,
     {
         let mut pilot = self.pilot(flight);
-        self.core.local.tasks().spawn(async move {
+        // Boxed at once: on its way to become a task it would be copied several times.
+        self.core.local.tasks().spawn(Box::pin(async move {
             let outcome = pilot.fly(begun, spare, load).await;
             // Those who wait look at the cache again at once: the flight must have ended before they hear of it.
             drop(pilot);
             tower.tell(outcome);
-        });
+        }));
     }
 
     fn pilot(&self, flight: Arc<Flight>) -> Pilot {
