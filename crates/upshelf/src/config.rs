@@ -11,6 +11,7 @@ mod list;
 mod live;
 mod per_queue;
 mod redis;
+mod unknown;
 mod values;
 
 use std::net::SocketAddr;
@@ -27,6 +28,7 @@ use url::Url;
 
 pub(crate) use list::{list, markdown};
 use per_queue::PerQueue;
+pub(crate) use unknown::unknown;
 pub(crate) use values::duration;
 use values::{address, database_url, log_filter, public_url, secret, share, smtp_url};
 

@@ -42,11 +42,19 @@ fn main() -> ExitCode {
         Err(error) => return refuse(&error),
     };
     let command = cli.command.unwrap_or(Command::Serve { role: None });
+    let names = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
+    let slips = config::unknown(&program, names);
     if let Command::Config { markdown } = command {
         let text = if markdown { config::markdown(&program) } else { commands::config(&program, &matches) };
+        for name in slips {
+            eprintln!("upshelf: {name} is no setting");
+        }
         return commands::print(&text);
     }
     log::start(&cli.config);
+    for name in slips {
+        tracing::warn!("{name} is no setting: it changes nothing; `upshelf config` lists those that do");
+    }
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return fail(&anyhow::Error::new(error).context("could not start the runtime")),

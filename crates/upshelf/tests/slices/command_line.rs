@@ -139,3 +139,9 @@ fn config_says_where_each_setting_comes_from_and_hides_secrets() {
     }
     assert!(!text.contains("secret") && !text.contains("sesame"), "{text}");
 }
+
+#[test]
+fn a_setting_that_does_not_exist_is_named() {
+    let run = Run::of(&[("UPSHELF_ADRR", "127.0.0.1:8800")], ["config"], "").ok();
+    assert_eq!(run.err.trim_end(), "upshelf: UPSHELF_ADRR is no setting");
+}
