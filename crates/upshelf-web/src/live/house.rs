@@ -1,5 +1,5 @@
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -121,9 +121,13 @@ impl SiteHouse {
         Welcome { visitor: Visitor::default(), expires_in: None, may_renew: false, channels: Vec::new() }
     }
 
+    fn versions(&self) -> MutexGuard<'_, HashMap<ResourceId, i64>> {
+        self.versions.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Says whether a change has not been told of yet, and notes that it is now.
     pub(super) fn is_new(&self, news: &ChangeNews) -> bool {
-        let mut versions = self.versions.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut versions = self.versions();
         let known = versions.insert(news.resource_id, news.version);
         if known.is_some_and(|known| known > news.version) {
             versions.extend(known.map(|known| (news.resource_id, known)));
@@ -133,7 +137,7 @@ impl SiteHouse {
 
     /// Lists the versions that were told of last, of those resources that are watched still.
     pub(super) fn told(&self, is_watched: impl Fn(ResourceId) -> bool) -> Vec<(ResourceId, i64)> {
-        let mut versions = self.versions.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut versions = self.versions();
         versions.retain(|resource, _| is_watched(*resource));
         versions.iter().map(|(resource, version)| (*resource, *version)).collect()
     }
@@ -219,10 +223,13 @@ impl House for SiteHouse {
             Some(Topic::Notices(_)) => Err(Code::PermissionDenied),
             Some(Topic::Changes(resource)) => {
                 self.changes.attend().await;
-                let version = self.catalog.find_resource_version(resource).await.map_err(failed)?;
-                let version = version.ok_or(Code::UnknownChannel)?;
-                let mut versions = self.versions.lock().unwrap_or_else(PoisonError::into_inner);
-                versions.entry(resource).or_insert(version);
+                // After a restart many come to one resource at once; it is looked up for the first of them.
+                let is_known = self.versions().contains_key(&resource);
+                if !is_known {
+                    let version = self.catalog.find_resource_version(resource).await.map_err(failed)?;
+                    let version = version.ok_or(Code::UnknownChannel)?;
+                    self.versions().entry(resource).or_insert(version);
+                }
                 Ok(Opening { kind: Kind::Brief, filter: None })
             }
         }

@@ -3,11 +3,12 @@
 use std::net::SocketAddr;
 
 use serde_json::{Value, json};
+use sqlx::types::Uuid;
 use upshelf_testkit::RedisServer;
 
 use super::crowd::{Socket, ask, open, until};
 use super::{keeper, member, suggest};
-use crate::site::{Engine, Site};
+use crate::site::{Engine, Site, on};
 
 /// Comes back to a channel with a position; gives the socket and what it is told.
 async fn come_back(at: SocketAddr, channel: &str, epoch: &Value, offset: u64) -> (Socket, Value) {
@@ -65,4 +66,20 @@ async fn a_position_is_good_at_the_process_that_gave_it_and_is_refused_at_any_ot
         let (_, told) = come_back(site.at(), &channel, epoch, offset).await;
         assert_eq!((&told["recovered"], &told["publications"]), (&json!(false), &json!([])), "{told}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_comes_to_a_resource_that_is_watched_asks_the_database_nothing() {
+    let site = Site::start(Engine::Postgres, &[("UPSHELF_LIVE_PONG", "10min")]).await;
+    let (_, resource) = keeper(&site).await;
+    let channel = format!("resource:updates:{}", resource["id"].as_str().expect("an id"));
+    let (_first, told) = come_back(site.at(), &channel, &Value::Null, 0).await;
+    assert_eq!(told["recoverable"], json!(true), "{told}");
+    const AWAY: &str = "ALTER TABLE resources RENAME TO resources_elsewhere";
+    on!(&site.tables().await, db => async { sqlx::query(AWAY).execute(db).await.map(drop) });
+    let (_, told) = come_back(site.at(), &channel, &Value::Null, 0).await;
+    assert_eq!(told["recoverable"], json!(true), "{told}");
+    let (_, told) =
+        come_back(site.at(), &format!("resource:updates:{}", Uuid::from_u128(1)), &Value::Null, 0).await;
+    assert_eq!(told, Value::Null, "one that nobody watches is looked up");
 }
