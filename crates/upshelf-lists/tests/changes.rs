@@ -224,6 +224,23 @@ fn a_removal_leaves_one_blank_line_of_two_and_a_group_of_a_parent() {
 }
 
 #[test]
+fn a_removal_among_blank_lines_is_undone() {
+    let entry = "- [a](https://a.example)\n";
+    for [before, after] in [["", ""], ["\n", ""], ["", "\n"], ["\n", "  "], ["\n\n\n\n", "\n\n\n"]] {
+        for [above, below] in [["", ""], ["# List\n", ""], ["# List\n", "## Other\n"]] {
+            let document = list(&[above, before, entry, after, below].concat());
+            let change = document.remove(&target("https://a.example")).expect("it is there");
+            assert_undone(&document, &change);
+        }
+    }
+    // Among more of them than are remembered nothing says where it stood.
+    let blank = "\n".repeat(60);
+    let document = list(&["# List\n", &blank, entry, &blank, "## Other\n"].concat());
+    let change = document.remove(&target("https://a.example")).expect("it is there");
+    assert_eq!(change.document.undo(&change.undo).expect_err("blank lines only"), ChangeError::Changed);
+}
+
+#[test]
 fn an_undo_whose_lines_have_changed_is_refused() {
     let document = list(STYLES);
     let first =

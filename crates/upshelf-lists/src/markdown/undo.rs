@@ -7,8 +7,10 @@ use serde::{Deserialize, Serialize};
 use super::lines::line_end;
 use super::{Change, ChangeError, Document};
 
-/// How many lines on either side are remembered.
+/// How many lines on either side are remembered …
 const CONTEXT: usize = 3;
+/// … and at most, where all of them are blank.
+const MOST: usize = 50;
 
 /// Whole lines of a document and what stands there instead.
 #[derive(Debug, Clone)]
@@ -58,6 +60,29 @@ impl Bytes {
             Self::Raw(bytes) => bytes,
         }
     }
+
+    fn is_blank(&self) -> bool {
+        self.get().trim_ascii().is_empty()
+    }
+}
+
+/// The nearest lines: some of them, and more as long as none has text.
+fn neighbours<'a>(lines: impl Iterator<Item = &'a [u8]>) -> Vec<Bytes> {
+    let (mut nearest, mut has_text) = (Vec::new(), false);
+    for line in lines.map(Bytes::of) {
+        if nearest.len() >= if has_text { CONTEXT } else { MOST } {
+            break;
+        }
+        has_text |= !line.is_blank();
+        nearest.push(line);
+    }
+    nearest
+}
+
+/// Says whether nothing stood beyond these neighbours: only then are they so few.
+fn reach_the_edge(neighbours: &[Bytes]) -> bool {
+    let has_text = !neighbours.iter().all(Bytes::is_blank);
+    neighbours.len() < if has_text { CONTEXT } else { MOST }
 }
 
 impl Undo {
@@ -66,12 +91,12 @@ impl Undo {
         let (bytes, place) = (document.bytes(), &splice.lines);
         let first = lines.partition_point(|line| line.start < place.start);
         let next = lines.partition_point(|line| line.start < place.end.max(place.start));
-        let keep = |line: &Range<usize>| Bytes::of(bare(&bytes[line.clone()]));
+        let text = |line: &Range<usize>| bare(&bytes[line.clone()]);
         Self {
             steps: vec![Step {
                 line: first,
-                before: lines[..first].iter().rev().take(CONTEXT).map(keep).collect(),
-                after: lines[next..].iter().take(CONTEXT).map(keep).collect(),
+                before: neighbours(lines[..first].iter().rev().map(text)),
+                after: neighbours(lines[next..].iter().map(text)),
                 was: Bytes::of(&bytes[place.clone()]),
                 now: Bytes::of(&splice.new),
             }],
@@ -113,24 +138,26 @@ impl Step {
             lines.len() - at >= now.len()
                 && now.iter().zip(&lines[at..]).all(|(now, line)| *now == bare(&bytes[line.clone()]))
         };
+        // What speaks for a place. Blank lines are found everywhere; they support a place but do not make one.
         let near = |at: usize| {
             let line = |at: usize| lines.get(at).map(|line| bare(&bytes[line.clone()]));
-            let before = self.before.iter().enumerate();
-            let before =
-                before.take_while(|(far, text)| at.checked_sub(far + 1).and_then(line) == Some(text.get()));
-            let after = self.after.iter().enumerate();
-            let after = after.take_while(|(far, text)| line(at + now.len() + far) == Some(text.get()));
-            // Blank lines are found everywhere; they support a place but do not make one.
-            let weigh = |text: &Bytes| if text.get().trim_ascii().is_empty() { 1 } else { 8 };
-            let edges = 8 * usize::from(self.before.is_empty() && at == 0)
-                + 8 * usize::from(self.after.is_empty() && at + now.len() == lines.len());
-            before.chain(after).map(|(_, text)| weigh(text)).sum::<usize>() + edges
+            let end = at + now.len();
+            let before = self.before.iter().zip((0..at).rev());
+            let before: Vec<&Bytes> = equal(before.map(|(text, at)| (text, line(at)))).collect();
+            let after = self.after.iter().zip(end..);
+            let after: Vec<&Bytes> = equal(after.map(|(text, at)| (text, line(at)))).collect();
+            let begins = before.len() == self.before.len() && at == before.len();
+            let ends = after.len() == self.after.len() && end + after.len() == lines.len();
+            let edges = usize::from(begins && reach_the_edge(&self.before))
+                + usize::from(ends && reach_the_edge(&self.after));
+            let blank = before.iter().chain(&after).filter(|text| text.is_blank()).count();
+            (edges + before.len() + after.len() - blank, blank)
         };
         let places =
             (0..=lines.len()).filter(|at| stands_at(*at)).map(|at| (near(at), at.abs_diff(self.line), at));
-        let (weight, _, at) =
-            places.max_by_key(|(weight, distance, _)| (*weight, std::cmp::Reverse(*distance)))?;
-        if now.is_empty() && weight < 8 {
+        let ((signs, _), _, at) =
+            places.max_by_key(|(near, distance, _)| (*near, std::cmp::Reverse(*distance)))?;
+        if now.is_empty() && signs == 0 {
             return None;
         }
         let start = lines.get(at).map_or(bytes.len(), |line| line.start);
@@ -145,6 +172,11 @@ impl Step {
         }
         Some(Splice { lines: start..end, new })
     }
+}
+
+/// The texts up to the first that is not the line found in its place.
+fn equal<'a>(pairs: impl Iterator<Item = (&'a Bytes, Option<&'a [u8]>)>) -> impl Iterator<Item = &'a Bytes> {
+    pairs.take_while(|(text, line)| *line == Some(text.get())).map(|(text, _)| text)
 }
 
 fn lines(document: &Document) -> Vec<Range<usize>> {
