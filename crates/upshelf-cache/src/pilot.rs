@@ -70,16 +70,15 @@ impl Drop for Leased {
 }
 
 impl Pilot {
-    /// Brings a value home to a reader who came at `begun`: from the other level, where the share `spare` of its ttl must be
-    /// left, or from the loader.
-    pub(crate) async fn fly<T, F, Fut, E>(&mut self, begun: Instant, spare: f64, load: F) -> Outcome
+    /// Brings a value home: from the other level, where the share `spare` of its ttl must be left, or from the loader.
+    pub(crate) async fn fly<T, F, Fut, E>(&mut self, spare: f64, load: F) -> Outcome
     where
         T: Value,
         F: FnOnce(Context) -> Fut,
         Fut: Future<Output = Result<T, E>>,
         E: Send + Sync + 'static,
     {
-        let (leased, grace) = match self.approach::<T>(begun, spare).await {
+        let (leased, grace) = match self.approach::<T>(spare).await {
             Approach::Hit(entry) => {
                 self.land(Cargo::Entry(Arc::clone(&entry)));
                 return Outcome::Loaded(entry, Source::L2);
@@ -213,13 +212,14 @@ impl Pilot {
     }
 
     /// Asks the other level until it has a value, or it is this one's turn to load.
-    async fn approach<T: Value>(&self, begun: Instant, mut spare: f64) -> Approach {
+    async fn approach<T: Value>(&self, mut spare: f64) -> Approach {
         let Some(shared) = &self.shared else { return Approach::Load(None, None) };
-        let (mut asked_at, mut wanting, mut waiter) = (begun, Vec::new(), None);
+        let begun = Instant::now();
+        let (mut wanting, mut waiter) = (Vec::new(), None);
         loop {
             let Some(question) = shared.question(&self.key) else { return Approach::Load(None, None) };
             let link = question.link();
-            let (turn, raw) = match shared.read(question, asked_at, spare, wanting.clone()).await {
+            let (turn, raw) = match shared.read(question, spare, wanting.clone()).await {
                 Ok(answer) => answer,
                 Err(error) => {
                     if !error.is_away() {
@@ -239,10 +239,7 @@ impl Pilot {
             match (turn, entry) {
                 (Turn::Nobody, Some(entry)) => return Approach::Hit(entry),
                 // It was fresh but is no good: ask again without it.
-                (Turn::Nobody, None) => {
-                    asked_at = Instant::now();
-                    continue;
-                }
+                (Turn::Nobody, None) => continue,
                 (Turn::Mine(lease), entry) => {
                     return Approach::Load(Some(self.leased(shared, lease)), entry);
                 }
@@ -258,7 +255,6 @@ impl Pilot {
                 shared.wait_for(&self.key)
             });
             waiter.pause().await;
-            asked_at = Instant::now();
         }
     }
 

@@ -146,7 +146,7 @@ impl<T: Value> Region<T> {
     {
         let is_wanted = |entry: &Entry| now < entry.deadlines.early;
         if let Boarding::Leading(flight, tower) = self.core.local.board(key, is_wanted) {
-            self.take_off(flight, tower, now, self.policy.spare(), load);
+            self.take_off(flight, tower, self.policy.spare(), load);
         }
     }
 
@@ -170,7 +170,7 @@ impl<T: Value> Region<T> {
             match local.board(key, is_wanted) {
                 Boarding::Found(entry) => return Ok(Hit::new(entry, now, Source::L1)),
                 Boarding::Leading(flight, tower) => {
-                    self.take_off(Arc::clone(&flight), tower, now, 0.0, load);
+                    self.take_off(Arc::clone(&flight), tower, 0.0, load);
                     if let Some(limit) = self.policy.soft_timeout
                         && timeout(limit, flight.landed()).await.is_err()
                         // Also what another process loaded, and this one has seen only now.
@@ -205,7 +205,7 @@ impl<T: Value> Region<T> {
     }
 
     /// Runs a loader on its own, so that no reader's end is its end.
-    fn take_off<F, Fut, E>(&self, flight: Arc<Flight>, tower: Tower, begun: Instant, spare: f64, load: F)
+    fn take_off<F, Fut, E>(&self, flight: Arc<Flight>, tower: Tower, spare: f64, load: F)
     where
         F: FnOnce(Context) -> Fut + Send + 'static,
         Fut: Future<Output = Result<T, E>> + Send + 'static,
@@ -214,7 +214,7 @@ impl<T: Value> Region<T> {
         let mut pilot = self.pilot(flight);
         // Boxed at once: on its way to become a task it would be copied several times.
         self.core.local.tasks().spawn(Box::pin(async move {
-            let outcome = pilot.fly(begun, spare, load).await;
+            let outcome = pilot.fly(spare, load).await;
             // Those who wait look at the cache again at once: the flight must have ended before they hear of it.
             drop(pilot);
             tower.tell(outcome);

@@ -203,15 +203,14 @@ impl Shared {
     }
 
     /// Reads a value, of whose ttl the share `spare` must be left, and learns who is to load it. `wanting` is the meta of
-    /// one that was found invalid. The time-out counts from `asked_at` on.
+    /// one that was found invalid.
     pub(crate) async fn read(
         &self,
         question: Question,
-        asked_at: Instant,
         spare: f64,
         wanting: Vec<u8>,
     ) -> Result<(Turn, Option<Raw>), Error> {
-        let deadline = asked_at + self.redis.settings().fail_fast;
+        let deadline = Instant::now() + self.redis.settings().fail_fast;
         self.reads.ask(Read { question, spare, wanting, deadline }).await
     }
 
