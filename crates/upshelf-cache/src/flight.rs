@@ -2,11 +2,10 @@
 
 use std::any::Any;
 use std::collections::HashMap;
-use std::hash::BuildHasher;
+use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use foldhash::fast::RandomState;
 use tokio::sync::SetOnce;
 
 use crate::Source;
@@ -103,11 +102,11 @@ pub(crate) struct Flights {
     stripes: [Mutex<Stripe>; STRIPES],
 }
 
-pub(crate) type Stripe = HashMap<Arc<str>, Arc<Flight>, RandomState>;
+pub(crate) type Stripe = HashMap<Arc<str>, Arc<Flight>>;
 
 impl Default for Flights {
     fn default() -> Self {
-        Self { hasher: RandomState::default(), stripes: std::array::from_fn(|_| Mutex::default()) }
+        Self { hasher: RandomState::new(), stripes: std::array::from_fn(|_| Mutex::default()) }
     }
 }
 

@@ -203,14 +203,15 @@ impl Shared {
     }
 
     /// Reads a value, of whose ttl the share `spare` must be left, and learns who is to load it. `wanting` is the meta of
-    /// one that was found invalid.
+    /// one that was found invalid. The time-out counts from `asked_at` on.
     pub(crate) async fn read(
         &self,
         question: Question,
+        asked_at: Instant,
         spare: f64,
         wanting: Vec<u8>,
     ) -> Result<(Turn, Option<Raw>), Error> {
-        let deadline = Instant::now() + self.redis.settings().fail_fast;
+        let deadline = asked_at + self.redis.settings().fail_fast;
         self.reads.ask(Read { question, spare, wanting, deadline }).await
     }
 
