@@ -215,11 +215,11 @@ impl Pilot {
     async fn approach<T: Value>(&self, mut spare: f64) -> Approach {
         let Some(shared) = &self.shared else { return Approach::Load(None, None) };
         let begun = Instant::now();
-        let (mut asked_at, mut wanting, mut waiter) = (begun, Vec::new(), None);
+        let (mut wanting, mut waiter) = (Vec::new(), None);
         loop {
             let Some(question) = shared.question(&self.key) else { return Approach::Load(None, None) };
             let link = question.link();
-            let (turn, raw) = match shared.read(question, asked_at, spare, wanting.clone()).await {
+            let (turn, raw) = match shared.read(question, spare, wanting.clone()).await {
                 Ok(answer) => answer,
                 Err(error) => {
                     if !error.is_away() {
@@ -239,10 +239,7 @@ impl Pilot {
             match (turn, entry) {
                 (Turn::Nobody, Some(entry)) => return Approach::Hit(entry),
                 // It was fresh but is no good: ask again without it.
-                (Turn::Nobody, None) => {
-                    asked_at = Instant::now();
-                    continue;
-                }
+                (Turn::Nobody, None) => continue,
                 (Turn::Mine(lease), entry) => {
                     return Approach::Load(Some(self.leased(shared, lease)), entry);
                 }
@@ -258,7 +255,6 @@ impl Pilot {
                 shared.wait_for(&self.key)
             });
             waiter.pause().await;
-            asked_at = Instant::now();
         }
     }
 

@@ -203,15 +203,14 @@ impl Shared {
     }
 
     /// Reads a value, of whose ttl the share `spare` must be left, and learns who is to load it. `wanting` is the meta of
-    /// one that was found invalid. The time-out counts from `asked_at` on.
+    /// one that was found invalid.
     pub(crate) async fn read(
         &self,
         question: Question,
-        asked_at: Instant,
         spare: f64,
         wanting: Vec<u8>,
     ) -> Result<(Turn, Option<Raw>), Error> {
-        let deadline = asked_at + self.redis.settings().fail_fast;
+        let deadline = Instant::now() + self.redis.settings().fail_fast;
         self.reads.ask(Read { question, spare, wanting, deadline }).await
     }
 
@@ -219,7 +218,7 @@ impl Shared {
     pub(crate) async fn seize(&self, question: Question) -> Result<Lease, Error> {
         let token = self.identity.unique();
         let args = [token.clone(), millis(LEASE).to_string()];
-        let given = self.quick(&question.link).eval(&SEIZE, &[question.value.lease()], &args).await?;
+        let given = self.quick(&question.link).eval(&SEIZE, &question.value.keys[2..], &args).await?;
         Ok(question.lease(token, given))
     }
 
@@ -258,7 +257,7 @@ impl Shared {
         loop {
             sleep(HOLD_EVERY).await;
             let args = [lease.token.clone(), millis(LEASE).to_string()];
-            let held = self.quick(&lease.link).eval::<u8>(&HOLD, &[lease.value.lease()], &args).await;
+            let held = self.quick(&lease.link).eval::<u8>(&HOLD, &lease.value.keys[2..], &args).await;
             if held.is_ok_and(|held| held == 0) {
                 std::future::pending::<()>().await;
             }
@@ -292,7 +291,7 @@ impl Shared {
         };
         let (meta, life) = (meta.write(), millis(life).to_string());
         let args: [&[u8]; 4] = [lease.token.as_bytes(), goods.json, meta.as_bytes(), life.as_bytes()];
-        match self.quick(&lease.link).eval(&FILL, &lease.value.keys(), &args).await {
+        match self.quick(&lease.link).eval(&FILL, &lease.value.keys, &args).await {
             Ok(0_u8) => Filled::Refused,
             Ok(1) => Filled::Stored,
             Ok(_) => {
@@ -315,8 +314,9 @@ impl Shared {
         if self.names.has_members(tag) {
             keys.push(self.names.members(tag));
         }
+        let [value, ..] = &lease.value.keys;
         let (token_life, life) = (millis(TOKEN_LIFE.max(life * 2)).to_string(), millis(life).to_string());
-        let args = [&*self.identity.unique(), &token_life, lease.value.key(), &life];
+        let args = [&*self.identity.unique(), &token_life, value, &life];
         let token: String = self.quick(&lease.link).eval(&TOUCH, &keys, &args).await?;
         let token = Token::read(&token).ok_or(Error::Away(None))?;
         self.mirror.learn(tag, token.clone());
@@ -339,7 +339,7 @@ impl Shared {
         let (shared, key) = (Arc::clone(self), Box::<str>::from(key));
         self.redis.spawn(async move {
             let args = [lease.token];
-            let waited = shared.quick.eval::<u8>(&RELEASE, &[lease.value.lease()], &args).await;
+            let waited = shared.quick.eval::<u8>(&RELEASE, &lease.value.keys[2..], &args).await;
             if waited.is_ok_and(|waited| waited == 1) {
                 shared.announce_landing(&key).await;
             }

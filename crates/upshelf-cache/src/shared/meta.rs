@@ -19,8 +19,8 @@ pub(crate) struct Meta<'a> {
 
 impl<'a> Meta<'a> {
     pub(crate) fn read(text: &'a [u8]) -> Option<Self> {
-        let mut words = text.splitn(5, |byte| *byte == b' ');
-        let mut next = || std::str::from_utf8(words.next()?).ok();
+        let mut words = std::str::from_utf8(text).ok()?.splitn(5, ' ');
+        let mut next = || words.next();
         Some(Self {
             ttl: Duration::from_millis(next()?.parse().ok()?),
             grace: Duration::from_millis(next()?.parse().ok()?),

@@ -12,27 +12,11 @@ const OWN: [&str; 6] =
 #[derive(Clone, Debug)]
 pub(super) struct Names(Keys);
 
-/// The keys of one value, all in one slot: its own, that of its meta, that of its lease.
+/// The keys of one value, all in one slot.
 #[derive(Debug)]
 pub(super) struct Value {
-    /// One behind the other: every read that asks Redis makes them.
-    text: String,
-    meta_at: usize,
-    lease_at: usize,
-}
-
-impl Value {
-    pub(super) fn keys(&self) -> [&str; 3] {
-        [self.key(), &self.text[self.meta_at..self.lease_at], self.lease()]
-    }
-
-    pub(super) fn key(&self) -> &str {
-        &self.text[..self.meta_at]
-    }
-
-    pub(super) fn lease(&self) -> &str {
-        &self.text[self.lease_at..]
-    }
+    /// The value, its meta, its lease.
+    pub(super) keys: [String; 3],
 }
 
 impl Names {
@@ -46,20 +30,14 @@ impl Names {
         if key.is_empty() || key.contains(['{', '}']) || is_ours {
             return None;
         }
-        Some(self.of_parts([self.0.prefix(), key]))
+        Some(self.complete(self.0.name(key)))
     }
 
     /// Names what belongs to the complete name of a value.
-    pub(super) fn complete(&self, value: &str) -> Value {
-        self.of_parts(["", value])
-    }
-
-    /// Names what belongs to a value whose complete name has two parts.
-    fn of_parts(&self, [one, two]: [&str; 2]) -> Value {
-        let prefix = self.0.prefix();
-        let parts = [one, two, prefix, "cache:meta:{", one, two, "}", prefix, "cache:lease:{", one, two, "}"];
-        let end_of = |count| parts[..count].iter().map(|part| part.len()).sum();
-        Value { text: parts.concat(), meta_at: end_of(2), lease_at: end_of(7) }
+    pub(super) fn complete(&self, value: String) -> Value {
+        let meta = self.0.companion("cache:meta", &value);
+        let lease = self.0.companion("cache:lease", &value);
+        Value { keys: [value, meta, lease] }
     }
 
     /// The token of a tag.
@@ -105,7 +83,7 @@ impl Names {
 
     /// Says whether a pattern covers the key of a value of this complete name.
     pub(super) fn is_covered(&self, pattern: &str, value: &Value) -> bool {
-        let key = value.key().strip_prefix(self.0.prefix());
+        let key = value.keys[0].strip_prefix(self.0.prefix());
         key.is_some_and(|key| glob::covers(pattern, key))
     }
 
@@ -114,7 +92,7 @@ impl Names {
         // The prefix may have braces of its own.
         let rest = companion.strip_prefix(self.0.prefix())?;
         let (_, value) = rest.split_once('{')?;
-        Some(self.complete(value.strip_suffix('}')?))
+        Some(self.complete(value.strip_suffix('}')?.to_owned()))
     }
 }
 
@@ -131,9 +109,9 @@ mod tests {
             "site:cache:meta:{site:cache:profile:7}",
             "site:cache:lease:{site:cache:profile:7}",
         ];
-        assert_eq!(value.keys(), expected);
-        for companion in &value.keys()[1..] {
-            assert_eq!(names.value_of(companion).expect("it is one").keys(), expected);
+        assert_eq!(value.keys, expected);
+        for companion in &value.keys[1..] {
+            assert_eq!(names.value_of(companion).expect("it is one").keys, expected);
         }
         assert_eq!(names.members("resource:7"), "site:cache:tag:resource:7");
         assert_eq!(names.token("resource:7"), "site:cache:tagv:{site:cache:tag:resource:7}");

@@ -161,16 +161,14 @@ impl Caller {
         let [Read { question: Question { link, .. }, .. }, ..] = round else { return Err(odd()) };
         let unique: Arc<str> = self.identity.unique().into();
         let terms = Terms { unique: &unique, round };
-        let keys: Vec<&str> = round.iter().flat_map(|read| read.question.value.keys()).collect();
+        let keys: Vec<&String> = round.iter().flat_map(|read| &read.question.value.keys).collect();
         let reply = self.line.in_life(link.life).eval::<Vec<client::Value>>(&READ, &keys, terms).await;
         let reply = match reply {
             Ok(reply) if (2..=2 * round.len()).contains(&reply.len()) && reply.len() % 2 == 0 => reply,
             wrong => {
                 // Some may have been given all the same.
-                let leases = round
-                    .iter()
-                    .zip(1..)
-                    .map(|(read, place)| (read.question.value.lease().to_owned(), token(&unique, place)));
+                let leases =
+                    round.iter().zip(1..).map(|(read, place)| (lease_of(read), token(&unique, place)));
                 self.give_back(leases.collect());
                 return Err(wrong.err().unwrap_or_else(odd));
             }
@@ -185,7 +183,8 @@ impl Caller {
     /// Gives back what nobody took.
     fn take_back(&self, answer: Result<Answer>) {
         if let Ok((Turn::Mine(lease), _)) = answer {
-            self.give_back(vec![(lease.value.lease().to_owned(), lease.token)]);
+            let [.., name] = lease.value.keys;
+            self.give_back(vec![(name, lease.token)]);
         }
     }
 
@@ -262,6 +261,11 @@ impl ToRedisArgs for Terms<'_> {
 
 fn token(unique: &str, place: usize) -> String {
     format!("{unique}.{place}")
+}
+
+fn lease_of(read: &Read) -> String {
+    let [.., lease] = &read.question.value.keys;
+    lease.clone()
 }
 
 fn odd() -> Error {

@@ -70,7 +70,7 @@ impl Shared {
 
     /// Removes a value and kills its lease.
     async fn unlink(&self, value: Value) -> Result<(), Error> {
-        self.sure.query::<u64>(client::cmd("UNLINK").arg(&value.keys())).await.map(drop)
+        self.sure.query::<u64>(client::cmd("UNLINK").arg(&value.keys)).await.map(drop)
     }
 
     /// Gives a tag a new token.
@@ -225,9 +225,9 @@ impl Collector {
             if members.is_empty() {
                 return;
             }
-            let removals = members.iter().map(|member| async {
+            let removals = members.into_iter().map(|member| async {
                 let value = self.names.complete(member);
-                let _ = self.line.eval::<u64>(&COLLECT, &value.keys()[..2], &[&*token.text]).await;
+                let _ = self.line.eval::<u64>(&COLLECT, &value.keys[..2], &[&*token.text]).await;
             });
             join_all(removals).await;
         }
